@@ -1,0 +1,69 @@
+"""Where an installation's settings come from: the environment, then files in the instance folder."""
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MEGABYTE = 1024 * 1024
+
+
+def load() -> dict[str, Any]:
+    """Every setting of the process; docs/operations.md explains each."""
+    instance = Path(os.environ.get("INSTANCE_PATH", ROOT / "instance")).resolve()
+    instance.mkdir(parents=True, exist_ok=True)
+    return {
+        "INSTANCE": instance,
+        "SECRET_KEY": _secret("SECRET_KEY", instance),
+        "DATA_KEY": _secret("DATA_KEY", instance),
+        "SQLALCHEMY_DATABASE_URI": _database_url(instance),
+        "PUBLIC_URL": os.environ.get("PUBLIC_URL", "").rstrip("/"),
+        "TRUSTED_PROXIES": int(os.environ.get("TRUSTED_PROXIES", "0")),
+        "TIME_ZONE": os.environ.get("TIME_ZONE", "Asia/Shanghai"),
+        "MAIL_URL": os.environ.get("MAIL_URL", ""),
+        "MAIL_FROM": os.environ.get("MAIL_FROM", ""),
+        "MAX_CONTENT_LENGTH": MEGABYTE,
+        "MAX_FORM_MEMORY_SIZE": MEGABYTE,
+        "MAX_FORM_PARTS": 2000,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": False,  # the referrer policy is same-origin; the token itself is checked
+        "SESSION_COOKIE_NAME": "rengang",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,  # the row of the session says when it ends, not the cookie
+        "PERMANENT_SESSION_LIFETIME": 60 * 60 * 24 * 60,
+        # A file does not go away; asking it before every transaction would cost more than most of them.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not _database_url(instance).startswith("sqlite")},
+        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+    }
+
+
+def _database_url(instance: Path) -> str:
+    url = os.environ.get("DATABASE_URL") or f"sqlite:///{instance / 'rengang.db'}"
+    for old in ("postgres://", "postgresql://"):
+        if url.startswith(old):
+            return "postgresql+psycopg://" + url.removeprefix(old)
+    return url
+
+
+def _secret(name: str, instance: Path) -> str:
+    """From the environment, or made once and kept in a file only this user can read."""
+    if value := os.environ.get(name):
+        return value
+    file = instance / name.lower()
+    if not file.exists():
+        _make_secret(file)
+    return file.read_text().strip()
+
+
+def _make_secret(file: Path) -> None:
+    """Write the whole key or nothing: a crash or a second starter must not leave or replace half a key."""
+    descriptor, new = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(descriptor, "w") as out:
+        out.write(secrets.token_urlsafe(48))
+    with suppress(FileExistsError):
+        os.link(new, file)
+    os.unlink(new)

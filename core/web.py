@@ -1,0 +1,229 @@
+"""How a request becomes a response: one transaction, and a page or only a part of it."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
+from werkzeug.routing import IntegerConverter, Map
+
+from core import drafts
+from core.db import db, only_reads, reading
+from core.i18n import _
+from core.refusal import Refusal
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address that a row can have; a larger one is not found instead of failing in the database."""
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=2**31 - 1)
+
+
+class App(Flask):
+    """The application; `load_viewer` is set by the area that knows who people are."""
+
+    load_viewer: Callable[[], None]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.url_map.converters["int"] = RowNumber
+
+    def dispatch_request(self) -> Response:
+        """One request is one transaction: an answer below 400 commits, all others roll back."""
+        g.afterwards = []
+        with nullcontext() if only_reads() else reading():  # let go of the viewer before a writer waits
+            self.load_viewer()
+        try:
+            response = self.make_response(super().dispatch_request())
+            _end(response.status_code < 400)
+            return response
+        except BaseException:
+            _end(False)
+            raise
+        finally:
+            _run_afterwards()
+
+
+def _end(well: bool) -> None:
+    db.session.commit() if well else db.session.rollback()
+
+
+def afterwards(act: Callable[[], None]) -> None:
+    """Do something in a transaction of its own once this request has ended, even if it was refused."""
+    g.afterwards.append(act)
+
+
+def _run_afterwards() -> None:
+    for act in g.afterwards:
+        act()
+        db.session.commit()
+
+
+def is_swap() -> bool:
+    """Whether htmx will put the answer into a page it already has."""
+    return request.headers.get("HX-Request-Type") == "partial"
+
+
+def is_poll() -> bool:
+    """Whether the page only asks if something is new; such an answer must not use up a message."""
+    return "HX-PTag" in request.headers
+
+
+def respond(page: str, part: str | None = None, *, status: int = 200, **context: Any) -> Response:
+    """Answer a swap with `part`, and everyone else with the whole `page` around it."""
+    if part and is_swap():
+        html = render_template(part, **context)
+        html += "" if is_poll() else render_template("layout/_flash.html", oob=True)
+    else:
+        html = render_template(page, **context)
+    response = make_response(html, status)
+    if part:
+        response.vary.add("HX-Request-Type")
+    return response
+
+
+def submitted(
+    form: FlaskForm, again: Callable[[], Response], act: Callable[[], ResponseReturnValue]
+) -> ResponseReturnValue:
+    """Act on a valid form; else show it `again` with what was typed: 422 if a field is wrong, 409 if a rule said no."""
+    if not form.validate():
+        with reading():
+            return _with_status(again(), 422)
+    try:
+        return act()
+    except Refusal as refusal:
+        db.session.rollback()
+        _put_on_form(form, refusal)
+        with reading():
+            return _with_status(again(), refusal.status)
+
+
+def _put_on_form(form: FlaskForm, refusal: Refusal) -> None:
+    if refusal.field and refusal.field in form:
+        form[refusal.field].errors = [*form[refusal.field].errors, str(refusal)]
+    else:
+        form.form_errors.append(str(refusal))
+
+
+def _with_status(response: Response, status: int) -> Response:
+    response.status_code = status
+    return response
+
+
+def refuse(refusal: Refusal) -> Response:
+    """Tell the person which rule stopped them. The transaction is already rolled back."""
+    if is_swap():
+        flash(str(refusal), "error")
+        return _only_the_flash(refusal.status)
+    with reading():
+        return _error_page(_("That did not work"), str(refusal), refusal.status)
+
+
+def collide(error: IntegrityError) -> Response:
+    """A constraint or guard of the database refused what a rule let through: somebody else was faster."""
+    current_app.logger.warning("constraint: %s", type(error.orig).__name__)
+    return refuse(Refusal(_("Somebody else changed this at the same moment. Nothing was saved; reload and try again.")))
+
+
+def stay_calm(error: OperationalError) -> Response:
+    """The database is locked or away for a moment; nothing was saved."""
+    current_app.logger.error("database: %s", type(error.orig).__name__)
+    return explain(ServiceUnavailable())
+
+
+def explain(error: HTTPException) -> Response:
+    """Show an HTTP error as a page, or beside the page when htmx asked for a part."""
+    if error.response is not None:
+        return make_response(error.response)
+    if isinstance(error, Unauthorized) or _lost_the_cookie(error):
+        return _to_sign_in()
+    title, sentence = _words(error)
+    if is_swap():
+        flash(sentence, "error")
+        return _only_the_flash(error.code or 500)
+    with reading():
+        return _error_page(title, sentence, error.code or 500)
+
+
+def _lost_the_cookie(error: HTTPException) -> bool:
+    """Whether a form failed only because its session is gone, on a page that asks who one is."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return isinstance(error, CSRFError) and not session and getattr(view, "access", "public") != "public"
+
+
+def _to_sign_in() -> Response:
+    """Ask who it is, then go on with the page in hand; what was typed into it waits meanwhile."""
+    page = _page_in_hand()
+    if request.method == "POST":
+        drafts.keep(urlsplit(page).path)
+    target = f"/sign-in?{urlencode({'next': page})}"
+    if is_swap():
+        return make_response("", 200, {"HX-Redirect": target})
+    return make_response(redirect(target, 303))
+
+
+def _page_in_hand() -> str:
+    """The address of the page the person sees: for a form or a part, not where it was sent but where it stands."""
+    if request.method == "GET" and not is_swap():
+        return request.full_path.rstrip("?")
+    shown = request.headers.get("HX-Current-URL") or request.referrer or ""
+    if shown.startswith(request.host_url):
+        return "/" + shown.removeprefix(request.host_url)
+    can_be_opened = request_ctx.url_adapter and request_ctx.url_adapter.test(request.path, "GET")
+    return request.path if can_be_opened else "/"
+
+
+def _error_page(title: str, sentence: str, status: int) -> Response:
+    back = request.referrer if request.referrer and request.referrer.startswith(request.host_url) else "/"
+    return make_response(render_template("layout/error.html", title=title, sentence=sentence, back=back), status)
+
+
+def _words(error: HTTPException) -> tuple[str, str]:
+    """What a person can make of an HTTP error: a title, and what to do next."""
+    known = {
+        400: (_("The request could not be read"), _("Go back, reload the page and try again.")),
+        403: (_("Not yours to do"), _("Your role does not cover this. Ask your office for the right role.")),
+        404: (
+            _("Not found"),
+            _("This page does not exist, or it is not yours to see. Go back or start from the list."),
+        ),
+        405: (_("Not possible here"), _("This address cannot be opened this way. Start from the list.")),
+        413: (_("Too much at once"), _("What you sent is larger than 1 MB. Shorten it and send it again.")),
+        429: (_("Too many tries"), _("Please wait a few minutes and try again.")),
+        500: (
+            _("Something broke on our side"),
+            _("Nothing was saved. Please try again; if it happens twice, tell your station."),
+        ),
+        503: (_("Busy at the moment"), _("Nothing was saved. Please try again in a minute.")),
+    }
+    return known.get(error.code or 500, (error.name, known[400][1]))
+
+
+def _only_the_flash(status: int) -> Response:
+    response = make_response(render_template("layout/_flash.html", oob=True), status)
+    response.headers["HX-Reswap"] = "none"
+    return response
+
+
+def see_other(location: str) -> ResponseReturnValue:
+    """The one answer to a POST that worked."""
+    return redirect(location, 303)
