@@ -1,0 +1,124 @@
+"""A claim is one volunteer's hold on one shift: a numbered place, or a wait for one. Attendance hangs on it."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprints.identity.models import Volunteer
+from blueprints.posts.models import Shift
+from core.db import Base
+
+
+class ClaimState(StrEnum):
+    HELD = "held"  # a numbered place
+    OFFERED = "offered"  # a numbered place, kept until offered_until
+    WAITING = "waiting"  # in line
+    CANCELLED = "cancelled"  # given up in time, or unmarked
+    LATE = "late"  # given up after the deadline
+    LAPSED = "lapsed"  # the offer was not taken up
+    CALLED_OFF = "called_off"  # the shift was cancelled, or the rules changed
+
+
+LIVE_STATES = (ClaimState.HELD, ClaimState.OFFERED, ClaimState.WAITING)
+ENDED = (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.LAPSED, ClaimState.CALLED_OFF)
+NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
+    ClaimState.WAITING: (ClaimState.HELD, ClaimState.OFFERED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
+    ClaimState.OFFERED: (ClaimState.HELD, ClaimState.LAPSED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
+    ClaimState.HELD: (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.CALLED_OFF),
+    **dict.fromkeys(ENDED, ()),
+}
+LIVE = text("state IN ('held', 'offered', 'waiting')")
+
+
+class Source(StrEnum):
+    """How the claim came about."""
+
+    OWN = "own"
+    DESK = "desk"  # a clerk claimed for somebody who called or came by
+    WALK_IN = "walk_in"
+
+
+class Claim(Base):
+    """`place` and `places` follow the shift: no path can give out a place the shift does not have."""
+
+    __tablename__ = "claim"
+    __table_args__ = (
+        UniqueConstraint("shift_id", "place"),  # so no shift is ever oversold
+        ForeignKeyConstraint(
+            ["shift_id", "places"],
+            ["shift.id", "shift.places"],
+            onupdate="CASCADE",
+            name="fk_claim_shift_places",
+        ),
+        CheckConstraint("place IS NULL OR place BETWEEN 1 AND places", name="holds_a_place_that_exists"),
+        CheckConstraint("(place IS NOT NULL) = (state IN ('held', 'offered'))", name="holds_a_place_while_live"),
+        CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name="offers_have_an_end"),
+        CheckConstraint("state <> 'late' OR reason <> ''", name="late_ones_give_a_reason"),
+        Index("uq_claim_live", "shift_id", "volunteer_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
+        Index("ix_claim_line", "shift_id", "state", "id"),
+    )
+
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"))
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    state: Mapped[ClaimState]
+    place: Mapped[int | None]
+    places: Mapped[int]
+    source: Mapped[Source] = mapped_column(default=Source.OWN)
+    claimed_at: Mapped[datetime]
+    offered_until: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    handed_in_at: Mapped[datetime | None]  # from then on attendance is closed, until the entry is returned
+    reason: Mapped[str] = mapped_column(String(200), default="")
+
+    shift: Mapped[Shift] = relationship(foreign_keys=[shift_id], lazy="raise_on_sql", overlaps="claims")
+    volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+
+
+class Act(StrEnum):
+    """What was observed, or that an observation was a slip of the finger."""
+
+    IN = "in"
+    OUT = "out"
+    UNDO = "undo"
+
+
+class EvidenceClass(StrEnum):
+    """How well a minute is proven; kept apart in every total."""
+
+    A = "A"  # the person's own act, timed by the system
+    B = "B"  # stated by the leader or a clerk at the time
+    C = "C"  # entered after the shift was closed
+    D = "D"  # imported
+
+
+class Punch(Base):
+    """One observation of attendance. Append-only: a wrong one is undone by another row, never changed."""
+
+    __tablename__ = "punch"
+    __table_args__ = (
+        CheckConstraint("(act = 'undo') = (undoes_id IS NOT NULL)", name="undo_names_what_it_undoes"),
+        CheckConstraint("at <= recorded_at", name="nothing_is_recorded_before_it_happens"),
+        UniqueConstraint("undoes_id"),
+        Index(None, "claim_id", "id"),
+    )
+
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claim.id"))
+    act: Mapped[Act]
+    at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    recorded_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    evidence: Mapped[EvidenceClass]
+    note: Mapped[str] = mapped_column(String(200), default="")
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("punch.id"))
+
+    claim: Mapped[Claim] = relationship(lazy="raise_on_sql")

@@ -1,0 +1,140 @@
+"""Where everything happens and who runs it: the divisions of the state, and the tree of organizations on them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from core.db import Base, ascii_text
+
+
+class Level(StrEnum):
+    """The levels of administration (统计用区划代码)."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    COUNTY = "county"
+    TOWN = "town"
+    VILLAGE = "village"
+
+
+# How many codes lie under a division of each level: its 12-digit code ends with that many zeros.
+SPAN = {
+    Level.PROVINCE: 10**10,
+    Level.CITY: 10**8,
+    Level.COUNTY: 10**6,
+    Level.TOWN: 10**3,
+    Level.VILLAGE: 1,
+}
+
+
+class Division(Base):
+    """One place of the administrative tree; the id is its official 12-digit code."""
+
+    __tablename__ = "division"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, sort_order=-1)
+    parent_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("division.id"), index=True)
+    level: Mapped[Level]
+    kind: Mapped[str] = mapped_column(String(20))
+    official_name: Mapped[str] = mapped_column(String(60))
+    name: Mapped[str] = mapped_column(String(60))
+
+    parent: Mapped["Division | None"] = relationship(remote_side="Division.id", lazy="raise_on_sql")
+
+    @property
+    def codes(self) -> range:
+        """The codes of this division and everything under it."""
+        return range(self.id, self.id + SPAN[self.level])
+
+
+class OrganizationKind(StrEnum):
+    OFFICE = "office"  # 文明办, 社工部: a district office
+    LEAGUE = "league"  # 团委, 团工委
+    BRANCH = "branch"  # 团支部, 团总支
+    ASSOCIATION = "association"  # 志愿者协会
+    COMMUNITY = "community"  # 社区居委会, 村委会
+    STATION = "station"  # 社区志愿服务站
+    TEAM = "team"  # 志愿服务队
+    SCHOOL = "school"
+    UNIT = "unit"  # 机关, 企事业单位, 窗口单位
+
+
+# What offers posts and records service; the others only guide.
+OFFERING = (
+    OrganizationKind.STATION,
+    OrganizationKind.TEAM,
+    OrganizationKind.ASSOCIATION,
+    OrganizationKind.LEAGUE,
+    OrganizationKind.COMMUNITY,
+    OrganizationKind.OFFICE,
+    OrganizationKind.SCHOOL,
+    OrganizationKind.UNIT,
+)
+
+
+class Organization(Base):
+    """Anything that can own work. `path` is /root/…/own id/, so that a subtree is one index range."""
+
+    __tablename__ = "organization"
+    __table_args__ = (CheckConstraint("parent_id IS NULL OR parent_id <> id", name="is_not_its_own_parent"),)
+
+    name: Mapped[str] = mapped_column(String(60))
+    kind: Mapped[OrganizationKind]
+    division_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("division.id"), index=True)
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"), index=True)
+    path: Mapped[str] = mapped_column(ascii_text(200), unique=True)
+    phone: Mapped[str] = mapped_column(String(30), default="")
+    address: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+    division: Mapped[Division] = relationship(lazy="raise_on_sql")
+    parent: Mapped["Organization | None"] = relationship(remote_side="Organization.id", lazy="raise_on_sql")
+
+    @property
+    def ancestors(self) -> list[int]:
+        """The ids above this organization, nearest first."""
+        return [int(step) for step in self.path.strip("/").split("/")[-2::-1]]
+
+
+class Limit(StrEnum):
+    """The numbers of the rules that a city may set; minutes, hours, percent or days as the name says."""
+
+    CANCEL_HOURS = "cancel_hours"
+    OFFER_MINUTES = "offer_minutes"
+    CHECK_IN_BEFORE_MINUTES = "check_in_before_minutes"
+    CHECK_OUT_AFTER_MINUTES = "check_out_after_minutes"
+    CLOSE_AFTER_MINUTES = "close_after_minutes"
+    MINIMUM_PRESENCE_PERCENT = "minimum_presence_percent"
+    MINIMUM_AGE_YEARS = "minimum_age_years"
+    DAILY_HOURS = "daily_hours"
+    DAILY_HOURS_HIGHER = "daily_hours_higher"
+    CONFIRM_WORKING_DAYS = "confirm_working_days"
+
+
+# Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
+DEFAULTS: dict[Limit, tuple[int, int, int]] = {
+    Limit.CANCEL_HOURS: (24, 0, 168),
+    Limit.OFFER_MINUTES: (30, 5, 1440),
+    Limit.CHECK_IN_BEFORE_MINUTES: (30, 0, 240),
+    Limit.CHECK_OUT_AFTER_MINUTES: (30, 0, 240),
+    Limit.CLOSE_AFTER_MINUTES: (120, 30, 1440),
+    Limit.MINIMUM_PRESENCE_PERCENT: (60, 0, 100),
+    Limit.MINIMUM_AGE_YEARS: (14, 14, 18),
+    Limit.DAILY_HOURS: (8, 1, 24),
+    Limit.DAILY_HOURS_HIGHER: (12, 1, 24),
+    Limit.CONFIRM_WORKING_DAYS: (10, 1, 60),
+}
+
+
+class Setting(Base):
+    """One number that a city set otherwise than the default, and who did it when."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+    value: Mapped[int]
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))

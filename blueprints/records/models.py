@@ -1,0 +1,125 @@
+"""The record of service: entries of minutes, each with its evidence, its recorders and its confirmer."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprints.claims.models import Claim, EvidenceClass
+from blueprints.identity.models import Volunteer
+from blueprints.organizations.models import Organization
+from blueprints.posts.models import Category
+from core.db import Base
+
+
+class RecordState(StrEnum):
+    PENDING = "pending"  # handed in, waits for a second person
+    APPROVAL = "approval"  # confirmed, waits for the level above
+    EFFECTIVE = "effective"  # counts
+    RETURNED = "returned"  # sent back with a reason; a new entry follows
+
+
+NEXT_STATES: dict[RecordState, tuple[RecordState, ...]] = {
+    RecordState.PENDING: (RecordState.APPROVAL, RecordState.EFFECTIVE, RecordState.RETURNED),
+    RecordState.APPROVAL: (RecordState.EFFECTIVE, RecordState.RETURNED),
+    RecordState.EFFECTIVE: (),
+    RecordState.RETURNED: (),
+}
+WAITS = (RecordState.PENDING, RecordState.APPROVAL)  # somebody still has to decide
+STANDING = text("state <> 'returned'")
+
+
+class Mark(StrEnum):
+    """Why an entry is looked at on its own before it is confirmed."""
+
+    BELOW_PRESENCE = "below_presence"
+    AFTERWARDS = "afterwards"
+    LONG_DAY = "long_day"
+    LONGER_DAY = "longer_day"
+
+
+class Deed(StrEnum):
+    """What was done with the entry."""
+
+    HANDED_IN = "handed_in"
+    CONFIRMED = "confirmed"
+    APPROVED = "approved"
+    SENT_BACK = "sent_back"
+
+
+class ServiceRecord(Base):
+    """One person's minutes on one shift, with what 办法 art. 7 wants recorded, as it stood when handed in.
+
+    `minutes` are whole, within the planned time and without the break. An effective row never changes:
+    a trigger in the database refuses, on both databases.
+    """
+
+    __tablename__ = "service_record"
+    __table_args__ = (
+        CheckConstraint("minutes >= 0 AND minutes <= planned_minutes", name="minutes_lie_within_the_plan"),
+        CheckConstraint("ended_at >= started_at", name="ends_after_it_starts"),
+        CheckConstraint("levels_up BETWEEN 0 AND 2", name="levels_are_known"),
+        CheckConstraint(
+            "state NOT IN ('approval', 'effective') OR confirmed_by_id IS NOT NULL",
+            name="counts_only_when_confirmed",
+        ),
+        CheckConstraint(
+            "state <> 'effective' OR levels_up = 0 OR approved_by_id IS NOT NULL",
+            name="long_days_are_approved",
+        ),
+        CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> handed_in_by_id", name="two_people_confirm"),
+        CheckConstraint("approved_by_id IS NULL OR approved_by_id <> confirmed_by_id", name="another_one_approves"),
+        CheckConstraint("state <> 'returned' OR reason <> ''", name="returned_ones_give_a_reason"),
+        Index(
+            "uq_service_record_standing",
+            "claim_id",
+            unique=True,
+            sqlite_where=STANDING,
+            postgresql_where=STANDING,
+        ),
+        Index(None, "volunteer_id", "served_on"),
+        Index(None, "organization_id", "state"),
+    )
+
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claim.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    title: Mapped[str] = mapped_column(String(40))
+    category: Mapped[Category]
+    content: Mapped[str] = mapped_column(String(400))
+    place: Mapped[str] = mapped_column(String(120))
+    responsible_name: Mapped[str] = mapped_column(String(40))
+    served_on: Mapped[date]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    planned_minutes: Mapped[int]
+    minutes: Mapped[int]
+    evidence: Mapped[EvidenceClass]
+    below_presence: Mapped[bool] = mapped_column(default=False)  # below the minimum presence: confirmed one by one
+    levels_up: Mapped[int] = mapped_column(default=0)  # 1: a day over 8 h, 2: over 12 h
+    state: Mapped[RecordState] = mapped_column(default=RecordState.PENDING)
+    handed_in_at: Mapped[datetime]
+    handed_in_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    due_on: Mapped[date]
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    approved_at: Mapped[datetime | None]
+    approved_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    returned_at: Mapped[datetime | None]
+    returned_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")  # why returned, or why confirmed in spite of a mark
+
+    volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+    claim: Mapped[Claim] = relationship(lazy="raise_on_sql")
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+
+
+class Recorder(Base):
+    """Everyone who touched the attendance behind an entry or handed it in: none of them may confirm it."""
+
+    __tablename__ = "recorder"
+    __table_args__ = (UniqueConstraint("record_id", "account_id"),)
+
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
