@@ -1,0 +1,209 @@
+"""Questions about people, their sessions and their roles."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, bindparam, case, or_, select
+from sqlalchemy.orm import contains_eager, joinedload, selectinload
+
+from blueprints.identity.models import (
+    Account,
+    Consent,
+    Grant,
+    Guardianship,
+    Purpose,
+    Session,
+    Slip,
+    Volunteer,
+)
+from blueprints.organizations.models import Division, Level, Organization, OrganizationKind
+from core import vault
+from core.actor import Actor, Held
+from core.db import UtcDateTime, db
+
+# Who takes registrations, the most suitable kind first.
+RECEIVING = (
+    OrganizationKind.STATION,
+    OrganizationKind.COMMUNITY,
+    OrganizationKind.OFFICE,
+    OrganizationKind.LEAGUE,
+    OrganizationKind.ASSOCIATION,
+)
+# Every page asks this first: built once, and on the tables, it costs a tenth of what it did on the classes.
+_session, _account, _volunteer, _grant, _organization = (
+    model.__table__ for model in (Session, Account, Volunteer, Grant, Organization)
+)
+SIGNED_IN = (
+    select(
+        _session.c.id,
+        _account.c.id,
+        _account.c.name,
+        _volunteer.c.id,
+        _volunteer.c.state,
+        _grant.c.role,
+        _organization.c.id,
+        _organization.c.path,
+    )
+    .join_from(_session, _account, _account.c.id == _session.c.account_id)
+    .outerjoin(_volunteer, _volunteer.c.account_id == _account.c.id)
+    .outerjoin(_grant, (_grant.c.account_id == _account.c.id) & _grant.c.revoked_at.is_(None))
+    .outerjoin(
+        _organization,
+        (_organization.c.id == _grant.c.organization_id) & _organization.c.closed_at.is_(None),
+    )
+    .where(
+        _session.c.token_hash == bindparam("token_hash"),
+        _session.c.revoked_at.is_(None),
+        _session.c.expires_at > bindparam("now", type_=UtcDateTime()),
+        _account.c.closed_at.is_(None),
+    )
+)
+
+
+def actor_of(token: str, now: datetime) -> Actor | None:
+    """Who is signed in with this token, with every role that is live at this moment: one query."""
+    rows = db.session.execute(SIGNED_IN, {"token_hash": vault.digest(token), "now": now}).all()
+    return _actor(rows) if rows else None
+
+
+def _actor(rows: Sequence[Row[*tuple[Any, ...]]]) -> Actor:
+    session_id, account_id, name, volunteer_id, state = rows[0][:5]
+    held = tuple(Held(role, organization_id, path) for *_, role, organization_id, path in rows if path)
+    return Actor(account_id, name, session_id, volunteer_id, state or "", held)
+
+
+def account_by_phone(phone: str) -> Account | None:
+    """The open account of a phone number in E.164 form."""
+    return db.session.scalar(select(Account).where(Account.phone == phone, Account.closed_at.is_(None)))
+
+
+def account(account_id: int) -> Account:
+    return db.session.get_one(Account, account_id)
+
+
+def is_staff(account_id: int) -> bool:
+    """Whether the account holds any role today."""
+    held = select(Grant.id).where(Grant.account_id == account_id, Grant.revoked_at.is_(None))
+    return db.session.scalar(held.limit(1)) is not None
+
+
+def owner_of(token: str) -> int | None:
+    """Whose session this was, even if it has ended."""
+    return db.session.scalar(select(Session.account_id).where(Session.token_hash == vault.digest(token)))
+
+
+def live_sessions(account_id: int, now: datetime) -> list[Session]:
+    """Where the account is signed in, newest first."""
+    live = select(Session).where(
+        Session.account_id == account_id, Session.revoked_at.is_(None), Session.expires_at > now
+    )
+    return list(db.session.scalars(live.order_by(Session.id.desc())))
+
+
+def volunteer_of(account_id: int) -> Volunteer | None:
+    """The person's registration with all that their own pages show of it."""
+    whole = select(Volunteer).where(Volunteer.account_id == account_id)
+    return db.session.scalar(
+        whole.options(
+            joinedload(Volunteer.account, innerjoin=True),
+            joinedload(Volunteer.registered_with, innerjoin=True),
+            joinedload(Volunteer.branch),
+            selectinload(Volunteer.skills),
+        )
+    )
+
+
+def has_guardian(volunteer_id: int) -> bool:
+    """Whether a guardian's consent is on record and not taken back."""
+    given = select(Guardianship.id).where(Guardianship.volunteer_id == volunteer_id, Guardianship.revoked_at.is_(None))
+    return db.session.scalar(given.limit(1)) is not None
+
+
+def consents(account_id: int) -> list[Consent]:
+    """Everything the person ever agreed to, newest first."""
+    given = select(Consent).where(Consent.account_id == account_id)
+    return list(db.session.scalars(given.order_by(Consent.id.desc())))
+
+
+def live_consent(account_id: int, purpose: Purpose) -> Consent | None:
+    """The consent that holds today."""
+    given = select(Consent).where(Consent.account_id == account_id, Consent.purpose == purpose)
+    return db.session.scalar(given.where(Consent.withdrawn_at.is_(None)).limit(1))
+
+
+def bearer_of(id_number: str) -> int | None:
+    """The volunteer whose ID number this is."""
+    return db.session.scalar(select(Volunteer.id).where(Volunteer.id_hash == vault.digest(id_number)))
+
+
+def receiver(division_id: int) -> Organization | None:
+    """Who takes the registrations of a place: its own station, or else what stands nearest above it."""
+    lineage = [division_id // unit * unit for unit in (1, 10**3, 10**6, 10**8)]
+    nearest = Organization.division_id.desc()  # a code ends with more zeros the wider its division is
+    rank = case({kind: number for number, kind in enumerate(RECEIVING)}, value=Organization.kind)
+    wanted = select(Organization).where(
+        Organization.division_id.in_(lineage),
+        Organization.kind.in_(RECEIVING),
+        Organization.closed_at.is_(None),
+    )
+    return db.session.scalar(wanted.order_by(nearest, rank, Organization.id).limit(1))
+
+
+def branches_near(division_id: int) -> list[tuple[int, str]]:
+    """The League branches of the county: their ids and names."""
+    county = division_id // 10**6 * 10**6
+    branches = select(Organization.id, Organization.name).where(
+        Organization.kind == OrganizationKind.BRANCH,
+        Organization.division_id.between(county, county + 10**6 - 1),
+        Organization.closed_at.is_(None),
+    )
+    return [(id, name) for id, name in db.session.execute(branches.order_by(Organization.name))]
+
+
+def usable_slip(phone: str, code: str, now: datetime) -> Slip | None:
+    """The slip of this code, if it is good and belongs to the account of this phone number, old or new."""
+    theirs = or_(Account.phone == phone, Slip.new_phone == phone)
+    found = select(Slip).join(Account, Account.id == Slip.account_id)
+    return db.session.scalar(found.where(Slip.code_hash == vault.digest(vault.tidy(code)), theirs, *_usable(now)))
+
+
+def slip_in_hand(slip_id: int, now: datetime) -> Slip | None:
+    """A slip whose code was shown before, with its account, if it is still good."""
+    found = select(Slip).join(Slip.account).options(contains_eager(Slip.account))
+    return db.session.scalar(found.where(Slip.id == slip_id, *_usable(now)))
+
+
+def _usable(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return Slip.used_at.is_(None), Slip.expires_at > now, Account.closed_at.is_(None)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceChoice:
+    """How far somebody has come in naming the place where they live, and what can be chosen next."""
+
+    counties: list[Division]
+    towns: list[Division]
+    villages: list[Division]
+    county: Division | None = None
+    town: Division | None = None
+    village: Division | None = None
+
+
+def place_choice(county_id: int = 0, town_id: int = 0, village_id: int = 0) -> PlaceChoice:
+    """What was chosen, as far as one lies in the other; a village alone says where it lies."""
+    if village_id and not county_id:
+        county_id, town_id = village_id // 10**6 * 10**6, village_id // 10**3 * 10**3
+    wanted = or_(Division.level == Level.COUNTY, Division.parent_id.in_([county_id, town_id]))
+    divisions = list(db.session.scalars(select(Division).where(wanted).order_by(Division.id)))
+    counties = [division for division in divisions if division.level is Level.COUNTY]
+    county = _chosen(counties, county_id)
+    towns = [division for division in divisions if county and division.parent_id == county.id]
+    town = _chosen(towns, town_id)
+    villages = [division for division in divisions if town and division.parent_id == town.id]
+    return PlaceChoice(counties, towns, villages, county, town, _chosen(villages, village_id))
+
+
+def _chosen(divisions: list[Division], wanted: int) -> Division | None:
+    return next((division for division in divisions if division.id == wanted), None)
