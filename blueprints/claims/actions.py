@@ -1,0 +1,613 @@
+"""What can happen to a claim and to attendance. Locks are always taken in one order: shifts by id, then
+volunteers by id, then claims; so two people reaching for the last place are served one after the other,
+and nobody waits in a circle."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from blueprints.claims import queries
+from blueprints.claims.models import (
+    LIVE_STATES,
+    NEXT_STATES,
+    Act,
+    Claim,
+    ClaimState,
+    EvidenceClass,
+    Punch,
+    Source,
+)
+from blueprints.identity.models import Volunteer
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.posts import actions as posts
+from blueprints.posts.models import Post, Shift, ShiftState
+from core import audit, display
+from core.actor import Actor, Role
+from core.db import db, lock
+from core.i18n import _
+from core.refusal import Refusal
+
+# --- claiming ---------------------------------------------------------------------------------------------
+
+
+def claim(shift_id: int, actor: Actor, *, now: datetime) -> Claim:
+    """Give the actor the lowest free place on the shift, or a place in line when it is full."""
+    shift, post = _locked(shift_id)
+    return _enter(shift, post, _volunteer(actor.volunteer_id), source=Source.OWN, now=now)
+
+
+def claim_for(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) -> Claim:
+    """A clerk claims for somebody who called or came by; the same rules hold, and the person is told."""
+    shift, post = _locked(shift_id)
+    organization = _require(actor, Role.CLERK, shift)
+    entered = _enter(shift, post, _volunteer(volunteer_id), source=Source.DESK, now=now)
+    _trace("claimed for", entered, actor, organization, now)
+    return entered
+
+
+def _enter(shift: Shift, post: Post, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
+    if queries.live_claim(shift.id, volunteer.id):
+        raise Refusal(_("You have already claimed this shift. You find it in your schedule."))
+    if sentence := queries.obstacle(shift, post, volunteer, now):
+        raise Refusal(sentence)
+    _lapse(shift, now)
+    return _place(shift, volunteer, source=source, now=now)
+
+
+def _place(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
+    """The lowest free number, or the end of the line."""
+    place = next(iter(queries.free_places(shift)), None)
+    state = ClaimState.HELD if place else ClaimState.WAITING
+    entered = Claim(shift_id=shift.id, volunteer_id=volunteer.id, state=state, place=place, places=shift.places)
+    entered.source, entered.claimed_at = source, now
+    db.session.add(entered)
+    shift.revision += 1
+    db.session.flush()
+    if place:
+        _told(entered, shift, NoticeKind.CLAIM_HELD, now, place=place)
+    else:
+        _told(entered, shift, NoticeKind.CLAIM_WAITING, now, position=queries.position(entered))
+    return entered
+
+
+def accept(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
+    """Take up the place that was offered."""
+    offered, shift = _own_claim(claim_id, actor)
+    if offered.state is ClaimState.HELD:
+        raise Refusal(_("You already hold place %(place)d.", place=offered.place))
+    if offered.state is not ClaimState.OFFERED or offered.offered_until is None or now >= offered.offered_until:
+        raise Refusal(_("The offer has ended and the place went on. You can claim again and wait in line."))
+    _move(offered, ClaimState.HELD, offered.place)
+    shift.revision += 1
+    _told(offered, shift, NoticeKind.CLAIM_HELD, now, place=offered.place or 0)
+    return offered
+
+
+def cancel(claim_id: int, actor: Actor, *, reason: str = "", now: datetime) -> Claim:
+    """Give up one's own claim: freely until the deadline, later with a reason and marked late."""
+    own, shift = _own_claim(claim_id, actor)
+    _refuse_late_cancelling(own, shift, now)
+    late = not queries.leaves_unmarked(own, shift, now)
+    if late and not reason:
+        raise Refusal(
+            _("It is less than %(hours)d hours to the start. Please give a reason.", hours=_cancel_hours()),
+            "reason",
+        )
+    _end(own, shift, ClaimState.LATE if late else ClaimState.CANCELLED, reason=reason, now=now)
+    _told(own, shift, NoticeKind.CLAIM_CANCELLED, now)
+    _fill(shift, now)
+    return own
+
+
+def _refuse_late_cancelling(own: Claim, shift: Shift, now: datetime) -> None:
+    if own.state not in LIVE_STATES:
+        raise Refusal(_("This claim has already ended. Your schedule shows what you hold."))
+    if own.state is not ClaimState.WAITING and now >= shift.starts_at:
+        raise Refusal(_("The shift has started. Please tell the person in charge on the spot."))
+
+
+def release(claim_id: int, actor: Actor, *, reason: str, now: datetime) -> Claim:
+    """A clerk frees a place, for somebody who called or did not come; the person is told why."""
+    shift, released = _claim_and_shift(claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    if released.state not in LIVE_STATES:
+        raise Refusal(_("This claim has already ended."))
+    if released.handed_in_at or queries.attendance(released.id).spans:
+        raise Refusal(_("This person was checked in. Undo that first if it was a mistake."))
+    _end(released, shift, ClaimState.CALLED_OFF, reason=reason, now=now)
+    _trace("released", released, actor, organization, now, reason=reason)
+    _told(released, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=reason)
+    _fill(shift, now)
+    return released
+
+
+def release_all(volunteer_id: int, *, now: datetime) -> None:
+    """Give up everything that is still to come, because the person leaves."""
+    for own in queries.future_live_claims(volunteer_id, now):
+        shift = lock(Shift, own.shift_id)
+        db.session.refresh(own, with_for_update={"of": Claim})
+        if own.state in LIVE_STATES:
+            _end(own, shift, ClaimState.CANCELLED, reason="", now=now)
+            _fill(shift, now)
+
+
+# --- the line ---------------------------------------------------------------------------------------------
+
+
+def settle_offers(now: datetime) -> int:
+    """Pass on every offer that ended unanswered; returns how many shifts were looked at."""
+    ids = queries.lapsed_shift_ids(now)
+    for shift_id in ids:
+        shift = lock(Shift, shift_id)
+        _lapse(shift, now)
+        _fill(shift, now)
+    return len(ids)
+
+
+def _lapse(shift: Shift, now: datetime) -> None:
+    """End the offers that were not accepted in time."""
+    late = select(Claim).where(
+        Claim.shift_id == shift.id, Claim.state == ClaimState.OFFERED, Claim.offered_until <= now
+    )
+    for offered in db.session.scalars(late.with_for_update(of=Claim)).all():
+        _end(offered, shift, ClaimState.LAPSED, reason="", now=now)
+        _told(offered, shift, NoticeKind.OFFER_LAPSED, now)
+
+
+def _fill(shift: Shift, now: datetime) -> None:
+    """Hand free places to the line: by itself while there is time, later as an offer that is kept for a while."""
+    db.session.flush()  # the place must be free before the next claim can hold it
+    if now >= shift.starts_at or shift.state is not ShiftState.OPEN:
+        return
+    post = db.session.get_one(Post, shift.post_id)
+    free = queries.free_places(shift)
+    for waiting in _locked_line(shift) if free else ():
+        if free and queries.unfit_because(shift, post, waiting.volunteer) is None:
+            _promote(waiting, shift, free.pop(0), now)
+
+
+def _promote(waiting: Claim, shift: Shift, place: int, now: datetime) -> None:
+    shift.revision += 1
+    if now <= queries.cancel_deadline(shift):
+        _move(waiting, ClaimState.HELD, place)
+        _told(waiting, shift, NoticeKind.PLACE_MOVED_UP, now, place=place)
+    else:
+        until = min(now + _minutes(Limit.OFFER_MINUTES), shift.starts_at)
+        _move(waiting, ClaimState.OFFERED, place, until)
+        _told(waiting, shift, NoticeKind.CLAIM_OFFERED, now, until=until)
+    db.session.flush()
+
+
+def _locked_line(shift: Shift) -> list[Claim]:
+    """The line, with the people in it locked in the order of their ids."""
+    waiting = queries.line(shift.id)
+    ids = sorted(claim.volunteer_id for claim in waiting)
+    locked = select(Volunteer).where(Volunteer.id.in_(ids)).order_by(Volunteer.id).with_for_update(of=Volunteer)
+    db.session.scalars(locked.execution_options(populate_existing=True)).all()
+    return waiting
+
+
+# --- changes of the shift under its claims ------------------------------------------------------------------
+
+
+def change_shift(
+    shift_id: int, values: dict[str, Any], actor: Actor, *, revision: int, reason: str, now: datetime
+) -> Shift:
+    """Change time, places or break of a shift; whoever claims it is told, and the rules are checked again.
+
+    `values` holds starts_at, ends_at, places, break_minutes; `revision` is that of the post when the form was made.
+    """
+    shift, post = _locked(shift_id)
+    organization = _require(actor, Role.CLERK, shift)
+    posts.refuse_stale(post, revision)
+    moved = (values["starts_at"], values["ends_at"]) != (shift.starts_at, shift.ends_at)
+    if moved:
+        _require_reason(shift.id, reason)
+    _make_room(shift, values["places"])
+    posts.apply_shift_change(shift, values, now=now)
+    db.session.flush()
+    _trace("shift changed", shift, actor, organization, now, reason=reason, places=shift.places)
+    _recheck([shift], post, now, reason if moved else "")
+    return shift
+
+
+def change_post(
+    post_id: int, values: dict[str, Any], actor: Actor, *, revision: int, reason: str, now: datetime
+) -> Post:
+    """Change what a post says; whoever claims a coming shift of it is told, and the rules are checked again."""
+    shifts = _lock_shifts(post_id, now)
+    post = lock(Post, post_id)
+    organization = db.session.get_one(Organization, post.organization_id)
+    _require_on(actor, Role.CLERK, organization)
+    posts.refuse_stale(post, revision)
+    for shift in shifts:
+        _require_reason(shift.id, reason)
+    posts.apply_change(post, values, now=now)
+    db.session.flush()
+    _trace("post changed", post, actor, organization, now, reason=reason)
+    _recheck(shifts, post, now, reason)
+    return post
+
+
+def cancel_shift(shift_id: int, actor: Actor, *, reason: str, now: datetime) -> Shift:
+    """Call a shift off; everyone who claimed it is told why."""
+    shift, _post = _locked(shift_id)
+    organization = _require(actor, Role.CLERK, shift)
+    if not reason:
+        raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
+    _call_off(shift, reason, now)
+    _trace("shift cancelled", shift, actor, organization, now, reason=reason)
+    return shift
+
+
+def cancel_post(post_id: int, actor: Actor, *, reason: str, now: datetime) -> Post:
+    """Call off a post with every shift of it that has not started; everyone who claimed is told why."""
+    shifts = _lock_shifts(post_id, now)
+    post = lock(Post, post_id)
+    organization = db.session.get_one(Organization, post.organization_id)
+    _require_on(actor, Role.CLERK, organization)
+    if not reason:
+        raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
+    for shift in shifts:
+        _call_off(shift, reason, now)
+    posts.mark_cancelled(post, reason, now=now)
+    _trace("post cancelled", post, actor, organization, now, reason=reason)
+    return post
+
+
+def _call_off(shift: Shift, reason: str, now: datetime) -> None:
+    if shift.state is ShiftState.CANCELLED:
+        raise Refusal(_("This shift was cancelled already."))
+    if now >= shift.starts_at:
+        raise Refusal(_("This shift has started. What happened is settled on its roster."))
+    for claimed in _live_claims(shift.id):
+        _end(claimed, shift, ClaimState.CALLED_OFF, reason=reason, now=now)
+        _told(claimed, shift, NoticeKind.SHIFT_CANCELLED, now, reason=reason)
+    posts.mark_cancelled(shift, reason, now=now)
+
+
+def _lock_shifts(post_id: int, now: datetime) -> list[Shift]:
+    """The open shifts of a post that are still to come, locked in the order of their ids."""
+    coming = select(Shift).where(Shift.post_id == post_id, Shift.state == ShiftState.OPEN, Shift.starts_at > now)
+    locked = coming.order_by(Shift.id).with_for_update(of=Shift).execution_options(populate_existing=True)
+    return list(db.session.scalars(locked))
+
+
+def _require_reason(shift_id: int, reason: str) -> None:
+    if not reason and _live_claims(shift_id):
+        raise Refusal(_("People have claimed this. Please give the reason for the change: they are told."), "reason")
+
+
+def _make_room(shift: Shift, places: int) -> None:
+    """Move holders to lower numbers before the number of places shrinks; refuse to strand anybody."""
+    holders = queries.roster(shift.id)
+    if len(holders) > places:
+        names = "、".join(holder.volunteer.account.name for holder in holders)
+        raise Refusal(
+            _(
+                "%(count)d people hold places: %(names)s. Choose at least that many places.",
+                count=len(holders),
+                names=names,
+            ),
+            "places",
+        )
+    taken = {holder.place for holder in holders}
+    free = iter(number for number in range(1, places + 1) if number not in taken)
+    for holder in holders:
+        if holder.place and holder.place > places:
+            holder.place = next(free)
+    db.session.flush()
+
+
+def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str) -> None:
+    """After a change: whoever no longer fits loses the place and is told why, the others are told what changed."""
+    for shift in shifts:
+        db.session.expire_all()  # the number of places was cascaded by the database
+        for claimed in _live_claims(shift.id):
+            sentence = queries.unfit_because(shift, post, claimed.volunteer)
+            if sentence:
+                _end(claimed, shift, ClaimState.CALLED_OFF, reason=sentence[:200], now=now)
+                _told(claimed, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=sentence)
+            elif reason:
+                _told(claimed, shift, NoticeKind.SHIFT_CHANGED, now, where=post.place, reason=reason)
+        _fill(shift, now)
+
+
+def _live_claims(shift_id: int) -> list[Claim]:
+    """Everyone on the shift, locked."""
+    people = sorted(db.session.scalars(select(Claim.volunteer_id).where(Claim.shift_id == shift_id)))
+    locked = select(Volunteer).where(Volunteer.id.in_(people)).order_by(Volunteer.id).with_for_update(of=Volunteer)
+    db.session.scalars(locked).all()
+    live = select(Claim).where(Claim.shift_id == shift_id, Claim.state.in_(LIVE_STATES)).order_by(Claim.id)
+    whole = live.options(joinedload(Claim.volunteer, innerjoin=True)).with_for_update(of=Claim)
+    return list(db.session.scalars(whole.execution_options(populate_existing=True)))
+
+
+# --- attendance -------------------------------------------------------------------------------------------
+
+
+def walk_in(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) -> Claim:
+    """Give a free place to somebody who simply came; the rules of claiming hold, only the start has passed."""
+    shift, post = _locked(shift_id)
+    organization = _require(actor, Role.CLERK, shift)
+    opens, closes, _last = queries.window(shift)
+    _refuse_outside(opens, closes, now)
+    volunteer = _volunteer(volunteer_id)
+    _refuse_unfit_walk_in(shift, post, volunteer)
+    came = queries.live_claim(shift.id, volunteer.id) or None
+    if came and came.state is not ClaimState.WAITING:
+        raise Refusal(_("This person is on the roster already, with place %(place)d.", place=came.place))
+    place = next(iter(queries.free_places(shift)), None)
+    if place is None:
+        raise Refusal(
+            _("All places are held. Raise the number of places, or free the place of somebody who did not come.")
+        )
+    came = _hold(came, shift, volunteer, place, now)
+    _trace("walk-in added", came, actor, organization, now)
+    return came
+
+
+def _refuse_unfit_walk_in(shift: Shift, post: Post, volunteer: Volunteer) -> None:
+    if shift.state is not ShiftState.OPEN:
+        raise Refusal(_("This shift was cancelled. Please choose another one from the list."))
+    if sentence := queries.unfit_because(shift, post, volunteer):
+        raise Refusal(sentence)
+
+
+def _hold(came: Claim | None, shift: Shift, volunteer: Volunteer, place: int, now: datetime) -> Claim:
+    if came is None:
+        return _place(shift, volunteer, source=Source.WALK_IN, now=now)
+    _move(came, ClaimState.HELD, place)
+    shift.revision += 1
+    _told(came, shift, NoticeKind.CLAIM_HELD, now, place=place)
+    return came
+
+
+def punch(claim_id: int, act: Act, actor: Actor, *, now: datetime) -> Punch:
+    """A clerk marks somebody in or out in the roll-call, at this moment: class B."""
+    claimed, shift = _attended(claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    made = _observe(claimed, shift, act, actor, EvidenceClass.B, now)
+    _trace(f"checked {act}", made, actor, organization, now, about=claimed)
+    return made
+
+
+def check_in(claim_id: int, code: str, actor: Actor, *, now: datetime) -> Punch:
+    """The volunteer's own act with the code shown at the place: class A."""
+    return _own_act(claim_id, Act.IN, code, actor, now)
+
+
+def check_out(claim_id: int, code: str, actor: Actor, *, now: datetime) -> Punch:
+    """The volunteer's own act with the code shown at the place: class A."""
+    return _own_act(claim_id, Act.OUT, code, actor, now)
+
+
+def _own_act(claim_id: int, act: Act, code: str, actor: Actor, now: datetime) -> Punch:
+    claimed, shift = _attended(claim_id)
+    if claimed.volunteer_id != actor.volunteer_id:
+        raise Refusal(_("This is somebody else's claim. Your own stand in your schedule."))
+    if not queries.code_fits(shift.id, code, now):
+        raise Refusal(
+            _("This code is not the one shown at the station now. Please look again or ask the clerk."),
+            "code",
+        )
+    return _observe(claimed, shift, act, actor, EvidenceClass.A, now)
+
+
+def _observe(claimed: Claim, shift: Shift, act: Act, actor: Actor, evidence: EvidenceClass, now: datetime) -> Punch:
+    opens, closes, last = queries.window(shift)
+    seen = queries.attendance(claimed.id)
+    if act is Act.IN and seen.is_present:
+        raise Refusal(_("Already checked in at %(time)s.", time=queries.local_time(seen.spans[-1].entered.at)))
+    if act is Act.OUT and not seen.is_present:
+        raise Refusal(_("Not checked in, so there is nothing to check out from. Check in first."))
+    _refuse_outside(opens, closes if act is Act.IN else last, now)
+    made = Punch(claim_id=claimed.id, act=act, at=now, recorded_at=now, recorded_by_id=actor.account_id)
+    made.evidence = evidence
+    db.session.add(made)
+    return made
+
+
+def _refuse_outside(opens: datetime, closes: datetime, now: datetime) -> None:
+    if now < opens:
+        raise Refusal(_("Check-in opens at %(moment)s. Please come back then.", moment=display.moment(opens)))
+    if now > closes:
+        raise Refusal(
+            _(
+                "That ended at %(moment)s. The clerk enters the times with a note instead.",
+                moment=display.moment(closes),
+            )
+        )
+
+
+def undo(punch_id: int, actor: Actor, *, now: datetime) -> Punch:
+    """Take back the latest observation of a claim, a slip of the finger; both rows stay."""
+    wrong = db.get_or_404(Punch, punch_id)
+    claimed, shift = _attended(wrong.claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    last = queries.attendance(claimed.id).last
+    if last is None or last.id != wrong.id:
+        raise Refusal(_("Only the latest entry can be undone. Reload the roster to see it."))
+    made = _taken_back(wrong, actor, now)
+    _trace("undone", made, actor, organization, now, about=claimed)
+    return made
+
+
+def _taken_back(wrong: Punch, actor: Actor, now: datetime) -> Punch:
+    made = Punch(claim_id=wrong.claim_id, act=Act.UNDO, at=now, recorded_at=now, recorded_by_id=actor.account_id)
+    made.evidence, made.undoes_id = wrong.evidence, wrong.id
+    db.session.add(made)
+    return made
+
+
+def settle(claim_id: int, actor: Actor, *, started_at: datetime, ended_at: datetime, note: str, now: datetime) -> None:
+    """A clerk states the times of somebody, with a note: class B until the shift is closed, then class C.
+
+    What was observed before and agrees with it stays; the rest is undone, and nothing is deleted.
+    """
+    claimed, shift = _attended(claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    if not note:
+        raise Refusal(_("Please note how you know these times."), "note")
+    _refuse_impossible(shift, started_at, ended_at, now)
+    evidence = EvidenceClass.B if now <= queries.closes_at(shift) else EvidenceClass.C
+    for act, at in _missing(claimed, started_at, ended_at, actor, now):
+        made = Punch(claim_id=claimed.id, act=act, at=at, recorded_at=now, recorded_by_id=actor.account_id)
+        made.evidence, made.note = evidence, note
+        db.session.add(made)
+        db.session.flush()
+    _trace("times stated", claimed, actor, organization, now, note=note, started=started_at, ended=ended_at)
+    _told(claimed, shift, NoticeKind.ATTENDANCE_SETTLED, now, organization=organization.name, reason=note)
+
+
+def _refuse_impossible(shift: Shift, started_at: datetime, ended_at: datetime, now: datetime) -> None:
+    opens, _closes, last = queries.window(shift)
+    if ended_at <= started_at:
+        raise Refusal(_("The end must be after the beginning."), "ended_at")
+    if ended_at > now:
+        raise Refusal(_("These times lie in the future. Enter them when the person has left."), "ended_at")
+    if started_at < opens or ended_at > last:
+        raise Refusal(
+            _(
+                "Please enter times between %(opens)s and %(closes)s, the time of this shift.",
+                opens=display.moment(opens),
+                closes=display.moment(last),
+            ),
+            "started_at",
+        )
+
+
+def _missing(
+    claimed: Claim, started_at: datetime, ended_at: datetime, actor: Actor, now: datetime
+) -> list[tuple[Act, datetime]]:
+    """What must be stated beyond what was observed; what contradicts it is undone first."""
+    seen = queries.attendance(claimed.id)
+    agrees = len(seen.spans) == 1 and _same_minute(seen.spans[0].entered.at, started_at)
+    for span in seen.spans:
+        for wrong in (span.entered, span.left):
+            if wrong and not (agrees and wrong is span.entered):
+                _taken_back(wrong, actor, now)
+    out = (Act.OUT, ended_at)
+    return [out] if agrees else [(Act.IN, started_at), out]
+
+
+def _same_minute(observed: datetime, stated: datetime) -> bool:
+    return observed.replace(second=0, microsecond=0) == stated.replace(second=0, microsecond=0)
+
+
+def close_attendance(claimed: Claim, *, now: datetime) -> None:
+    """Attendance was handed in: it changes no more unless the entry is returned."""
+    claimed.handed_in_at = now
+
+
+def reopen_attendance(claim_id: int) -> None:
+    """The entry was returned: times can be stated again."""
+    lock(Claim, claim_id).handed_in_at = None
+
+
+# --- what the verbs above share -----------------------------------------------------------------------------
+
+
+def _locked(shift_id: int) -> tuple[Shift, Post]:
+    shift = lock(Shift, shift_id)
+    return shift, db.session.get_one(Post, shift.post_id)
+
+
+def _volunteer(volunteer_id: int | None) -> Volunteer:
+    if volunteer_id is None:
+        raise Refusal(_("Please register as a volunteer first."))
+    return lock(Volunteer, volunteer_id)
+
+
+def _claim_and_shift(claim_id: int) -> tuple[Shift, Claim]:
+    """Lock the shift, then the claim on it; a claim never changes its shift."""
+    shift = lock(Shift, db.get_or_404(Claim, claim_id).shift_id)
+    return shift, lock(Claim, claim_id)
+
+
+def _own_claim(claim_id: int, actor: Actor) -> tuple[Claim, Shift]:
+    shift, own = _claim_and_shift(claim_id)
+    if own.volunteer_id != actor.volunteer_id:
+        raise Refusal(_("This is somebody else's claim. Your own stand in your schedule."))
+    return own, shift
+
+
+def _attended(claim_id: int) -> tuple[Claim, Shift]:
+    """A held claim whose attendance is still open, locked."""
+    claimed = lock(Claim, claim_id)
+    shift = db.session.get_one(Shift, claimed.shift_id)
+    if claimed.state is not ClaimState.HELD:
+        raise Refusal(_("This person holds no place on the shift. Add them as a walk-in first."))
+    if shift.state is not ShiftState.OPEN:
+        raise Refusal(_("This shift was cancelled, so there is no attendance."))
+    if claimed.handed_in_at:
+        raise Refusal(_("These times were handed in already. The confirmer can return them for correction."))
+    return claimed, shift
+
+
+def _require(actor: Actor, role: Role, shift: Shift) -> Organization:
+    organization = queries.organization_of(shift)
+    _require_on(actor, role, organization)
+    return organization
+
+
+def _require_on(actor: Actor, role: Role, organization: Organization) -> None:
+    if not actor.may(role, organization.path):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+
+
+def _move(moved: Claim, state: ClaimState, place: int | None = None, until: datetime | None = None) -> None:
+    """Go on to a state that may follow, with the place and the end of an offer that belong to it."""
+    if state not in NEXT_STATES[moved.state]:
+        raise Refusal(_("This is no longer possible: the claim has changed meanwhile. Reload the page."))
+    moved.state, moved.place, moved.offered_until = state, place, until
+
+
+def _end(ended: Claim, shift: Shift, state: ClaimState, *, reason: str, now: datetime) -> None:
+    _move(ended, state)
+    ended.ended_at, ended.reason = now, reason
+    shift.revision += 1
+
+
+def _told(claimed: Claim, shift: Shift, kind: NoticeKind, now: datetime, **values: Any) -> None:
+    volunteer = db.session.get_one(Volunteer, claimed.volunteer_id)
+    post = db.session.get_one(Post, shift.post_id)
+    values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
+    tell(volunteer.account_id, kind, now=now, path=f"/shifts/{shift.id}", **values)
+
+
+def _trace(
+    what: str,
+    row: Any,
+    actor: Actor,
+    organization: Organization,
+    now: datetime,
+    about: Claim | None = None,
+    **details: Any,
+) -> None:
+    """An audit entry for a change that touches somebody else."""
+    touched = about or (row if isinstance(row, Claim) else None)
+    person = db.session.get_one(Volunteer, touched.volunteer_id).account_id if touched else None
+    audit.note(
+        what,
+        row,
+        actor_id=actor.account_id,
+        now=now,
+        organization_id=organization.id,
+        about_id=person,
+        **details,
+    )
+
+
+def _minutes(limit: Limit) -> timedelta:
+    return timedelta(minutes=organizations.limit(limit))
+
+
+def _cancel_hours() -> int:
+    return organizations.limit(Limit.CANCEL_HOURS)

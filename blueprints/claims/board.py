@@ -1,0 +1,329 @@
+"""The live list as a question: which shifts are open, what a card says of each, and whether anything is new.
+
+Everything kept between requests is here, and bounded: it belongs to the process and to the application.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import blake2s
+from typing import Any, Generic, TypeVar
+
+from flask import Flask, current_app
+from markupsafe import Markup
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, func, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import aliased, joinedload
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Integer
+
+from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
+from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search
+from blueprints.identity.models import Volunteer
+from blueprints.organizations.models import Division, Level, Organization
+from blueprints.posts import queries as posts
+from blueprints.posts.models import THEMES, Post, PostState, Shift, ShiftState, Theme
+from core import clock
+from core.db import UtcDateTime, db
+
+SECOND = 1.0
+TREE_SECONDS = 600.0
+TAG = "board-"
+
+shift, post, claim = Shift.__table__.c, Post.__table__.c, Claim.__table__.c
+NOW = bindparam("now", type_=UtcDateTime())
+V = TypeVar("V")
+
+
+# --- what is open -------------------------------------------------------------------------------------------
+
+# Tables instead of entities, and built once: half the cost of the query goes away.
+OPEN = (
+    select(shift.id, shift.revision)
+    .join_from(Shift.__table__, Post.__table__, post.id == shift.post_id)
+    .where(shift.state == ShiftState.OPEN, shift.starts_at > NOW, post.state == PostState.PUBLISHED)
+    .order_by(shift.starts_at, shift.id)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of the list: the shifts with their revisions, and whether others follow."""
+
+    rows: tuple[tuple[int, int], ...]
+    more: bool
+
+
+def found(search: Search, version: str, now: datetime) -> Found:
+    """The open shifts that are searched for, as they were at this version: at most a second ago."""
+    kept, key = memory().found, (search, version)
+    return kept.get(key) or kept.keep(key, look(search, now))
+
+
+def look(search: Search, now: datetime) -> Found:
+    """The open shifts that are searched for, soonest first, in one query."""
+    wanted = OPEN.limit(search.show + 1)
+    for condition in _conditions(search, now):
+        wanted = wanted.where(condition)
+    rows = tuple((id, revision) for id, revision in db.session.execute(wanted, {"now": now}))
+    return Found(rows[: search.show], len(rows) > search.show)
+
+
+def _conditions(search: Search, now: datetime) -> Iterable[ColumnElement[bool]]:
+    if search.place:
+        yield post.division_id.between(search.place.start, search.place.stop - 1)
+    if search.category:
+        yield post.category.in_(_categories(search.category))
+    if days := search.days(clock.today(now)):
+        yield shift.starts_at >= clock.day_span(days[0])[0]
+        yield shift.starts_at < clock.day_span(days[1])[1]
+    if search.part:
+        first, end = HOURS[DayPart(search.part)]
+        yield local_hour(shift.starts_at).between(first, end - 1)
+    if search.free:
+        yield shift.places > _taken(shift.id)
+    if search.q:
+        yield posts.matching(search.q)
+    if cursor := search.cursor:
+        yield or_(shift.starts_at > cursor[0], (shift.starts_at == cursor[0]) & (shift.id > cursor[1]))
+
+
+def _categories(kind: str) -> Sequence[str]:
+    return THEMES[Theme(kind)] if kind in set(Theme) else [kind]
+
+
+def _taken(shift_id: Any) -> Any:
+    """How many places of a shift are held or kept for somebody."""
+    held = select(func.count()).where(claim.shift_id == shift_id, claim.place.is_not(None))
+    return held.scalar_subquery()
+
+
+class local_hour(FunctionElement[int]):  # noqa: N801 - reads like any other function of SQL
+    """The hour that the clock on the wall shows at a moment."""
+
+    inherit_cache = True
+    type = Integer()
+
+
+@compiles(local_hour, "postgresql")
+def _hour_on_postgresql(element: Any, compiler: Any, **words: Any) -> str:
+    moment = compiler.process(element.clauses, **words)
+    return f"CAST(EXTRACT(HOUR FROM {moment} AT TIME ZONE '{clock.zone().key}') AS INTEGER)"
+
+
+@compiles(local_hour)
+def _hour_on_sqlite(element: Any, compiler: Any, **words: Any) -> str:
+    """SQLite knows no zones: today's distance from UTC is taken for every day, right wherever no summer time is."""
+    offset = clock.local(clock.now()).utcoffset()
+    minutes = int(offset.total_seconds()) // 60 if offset else 0
+    moment = compiler.process(element.clauses, **words)
+    return f"CAST(strftime('%H', {moment}, '{minutes} minutes') AS INTEGER)"
+
+
+# --- what a card says -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A shift with its post and organization, and how many hold a place and wait."""
+
+    shift: Shift
+    taken: int
+    waiting: int
+
+    @property
+    def post(self) -> Post:
+        return self.shift.post
+
+    @property
+    def free(self) -> int:
+        return max(0, self.shift.places - self.taken)
+
+
+def seen(ids: Iterable[int]) -> dict[int, Seen]:
+    """The shifts as a card or a page shows them, in one query."""
+    waiting = select(func.count()).where(Claim.shift_id == Shift.id, Claim.state == ClaimState.WAITING)
+    wanted = select(Shift, _taken(Shift.id), waiting.scalar_subquery()).where(Shift.id.in_(list(ids)))
+    whole = joinedload(Shift.post, innerjoin=True).joinedload(Post.organization, innerjoin=True)
+    rows = db.session.execute(wanted.options(whole))
+    return {shown.id: Seen(shown, taken, line) for shown, taken, line in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """The viewer's own hold on a shift; `position` counts only for those in line."""
+
+    id: int
+    state: ClaimState
+    place: int | None
+    position: int
+    until: datetime | None
+
+
+def mine(volunteer_id: int | None, shift_ids: Sequence[int]) -> dict[int, Mine]:
+    """What the volunteer holds of these shifts, with the position in line, in one query."""
+    if volunteer_id is None or not shift_ids:
+        return {}
+    between = {"volunteer": volunteer_id, "first": min(shift_ids), "last": max(shift_ids)}
+    wanted = set(shift_ids)
+    return {id: Mine(*own) for id, *own in db.session.execute(MINE, between) if id in wanted}
+
+
+_ahead = aliased(Claim.__table__).c
+MINE = select(
+    claim.shift_id,
+    claim.id,
+    claim.state,
+    claim.place,
+    case(
+        (
+            claim.state == ClaimState.WAITING,
+            select(func.count())
+            .where(_ahead.shift_id == claim.shift_id, _ahead.state == ClaimState.WAITING, _ahead.id <= claim.id)
+            .scalar_subquery(),
+        ),
+        else_=0,
+    ),
+    claim.offered_until,
+).where(
+    claim.volunteer_id == bindparam("volunteer"),
+    claim.state.in_(LIVE_STATES),
+    claim.shift_id.between(bindparam("first"), bindparam("last")),
+)
+
+
+def help_phone(volunteer_id: int) -> Organization | None:
+    """The station a volunteer is registered with, if it has a phone: who to call in easy view."""
+    station = select(Organization).join(Volunteer, Volunteer.registered_with_id == Organization.id)
+    return db.session.scalar(station.where(Volunteer.id == volunteer_id, Organization.phone != ""))
+
+
+# --- what is kept between requests ------------------------------------------------------------------------------
+
+
+class Bounded(Generic[V]):
+    """A memory that forgets its oldest entry when it is full."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[Any, V] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Any) -> V | None:
+        return self._kept.get(key)
+
+    def keep(self, key: Any, value: V) -> V:
+        with self._lock:
+            while len(self._kept) >= self._size:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = value
+        return value
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+class Lately(Generic[V]):
+    """An answer that may be somewhat old: asked again only when its time is over, by one thread."""
+
+    def __init__(self, ask: Callable[[], V], seconds: float) -> None:
+        self._ask, self._seconds = ask, seconds
+        self._lock = threading.Lock()
+        self._until = 0.0
+        self._answer: V | None = None
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def forget(self) -> None:
+        """Ask again next time."""
+        self._until = 0.0
+
+    def answer(self) -> V:
+        if self._answer is None or self.is_due:
+            with self._lock:
+                if self._answer is None or self.is_due:
+                    self._answer = self._ask()
+                    self._until = time.monotonic() + self._seconds
+        return self._answer
+
+
+class Memory:
+    """What one process remembers of the list: some twenty megabytes when everything is full."""
+
+    def __init__(self, seconds: float = SECOND) -> None:
+        self.version: Lately[str] = Lately(_version, seconds)
+        self.tree: Lately[Tree] = Lately(_tree, TREE_SECONDS)
+        self.found: Bounded[Found] = Bounded(300)
+        self.cards: Bounded[Any] = Bounded(6_000)  # of about one kilobyte
+        self.boards: Bounded[str] = Bounded(100)  # of about forty
+        self.frames: Bounded[str] = Bounded(200)  # of about fifteen
+        self.filters: Bounded[Markup] = Bounded(200)
+        self.pages: Bounded[tuple[str, list[tuple[str, str]], bytes]] = Bounded(200)
+
+
+def memory(app: Flask | None = None) -> Memory:
+    """The memory of the application, this one if none is named."""
+    kept: dict[str, Memory] = (app or current_app).extensions
+    return kept["board"] if "board" in kept else kept.setdefault("board", Memory())
+
+
+VERSION = select(
+    func.count(),
+    func.sum(shift.id),
+    func.sum(shift.revision),
+    func.sum(cast(shift.id, BigInteger) * shift.revision),
+).where(shift.state == ShiftState.OPEN, shift.starts_at > NOW)
+
+
+def _version() -> str:
+    """What all open shifts add up to. It changes with every claim, with each new shift, and when one starts;
+    and at midnight, because cards say “today”."""
+    now = clock.now()
+    sums = db.session.execute(VERSION, {"now": now}).one()
+    return TAG + fingerprint(*sums, clock.today(now))
+
+
+def fingerprint(*values: Any) -> str:
+    """Twelve hex digits that differ when any of the values does."""
+    return blake2s(repr(values).encode(), digest_size=6).hexdigest()
+
+
+# --- places -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The names of all divisions below the city, by code; a command changes them, not a click."""
+
+    names: dict[int, str]
+
+    def lineage(self, code: int) -> list[str]:
+        """County, town and community of a place, as far as it has them."""
+        codes = dict.fromkeys((code // COUNTY * COUNTY, code // TOWN * TOWN, code))
+        return [self.names[code] for code in codes if code in self.names]
+
+    def counties(self) -> list[tuple[int, str]]:
+        return [(code, name) for code, name in self.names.items() if code % COUNTY == 0]
+
+    def towns(self, county: int) -> list[tuple[int, str]]:
+        inside = range(county + 1, county + COUNTY)
+        return [(code, name) for code, name in self.names.items() if code in inside and code % TOWN == 0]
+
+    def communities(self, town: int) -> list[tuple[int, str]]:
+        inside = range(town + 1, town + TOWN)
+        return [(code, name) for code, name in self.names.items() if code in inside]
+
+    def settle(self, search: Search) -> Search:
+        """The search without places that do not exist."""
+        if all(code in self.names for code in (search.county, search.town, search.community) if code):
+            return search
+        return replace(search, county=0, town=0, community=0, misread=True)
+
+
+def _tree() -> Tree:
+    below = select(Division.id, Division.name).where(Division.level.not_in([Level.PROVINCE, Level.CITY]))
+    return Tree(dict(db.session.execute(below.order_by(Division.id)).tuples().all()))

@@ -1,0 +1,264 @@
+"""The live list as HTML. What is the same for many is rendered once and kept: cards, whole boards, and the frame.
+
+A card depends on its shift's revision, on the language, on the local day (“today”), and on what the viewer may do
+or already holds; a board on its cards; the frame around it on the address, the preferences and the kind of viewer.
+Nothing that is kept tells who the viewer is: the token of a form and the tag of a poll are marks that are replaced
+on the way out.
+"""
+
+import datetime as dt
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+from typing import Any
+
+from flask import current_app, g, render_template, request
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+from wtforms import SelectChoice
+
+from blueprints.claims import board
+from blueprints.claims.board import Found, Mine, Seen
+from blueprints.claims.search import MOST, PAGE, Search, SearchForm
+from blueprints.identity.models import VolunteerState
+from blueprints.messages import queries as messages
+from blueprints.posts.models import THEMES, Theme
+from core import clock, display
+from core.actor import Actor
+from core.i18n import _, language
+
+TOKEN_MARK, TAG_MARK, BOARD_MARK = (secrets.token_hex(16) for _mark in range(3))
+SHORT = 80  # characters of risks or safeguards that a card shows whole
+
+
+class Viewing(StrEnum):
+    """What somebody who holds nothing on a shift may do from its card."""
+
+    VISITOR = "visitor"
+    VOLUNTEER = "volunteer"
+    ONLOOKER = "onlooker"  # signed in, but not (yet) a volunteer who may claim
+
+
+def viewing(viewer: Actor | None) -> Viewing:
+    if viewer is None:
+        return Viewing.VISITOR
+    return Viewing.VOLUNTEER if viewer.volunteer_state == VolunteerState.ACTIVE else Viewing.ONLOOKER
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A card as it was rendered, and what the list around it must know."""
+
+    html: str
+    heading: tuple[str, str]
+    free: int
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    heading: str
+    date: str  # where the heading only says “today” or “tomorrow”
+    cards: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The list as its template writes it down."""
+
+    search: Search
+    days: list[Day]
+    count: int
+    free: int
+    more: str  # the address that shows more, if there is more
+
+    @property
+    def url(self) -> str:
+        return self.search.url(after=self.search.after, show=self.search.show)
+
+
+def written(search: Search, found: Found, tag: str, viewer: Actor | None, now: dt.datetime) -> str:
+    """The board of these shifts for this viewer."""
+    own = board.mine(viewer.volunteer_id if viewer else None, [id for id, _revision in found.rows])
+    kept, kind, today = board.memory().boards, viewing(viewer), clock.today(now)
+    key = (search, found, language(), today, kind, tuple(own.items()))
+    html = kept.get(key) or kept.keep(key, _rendered_board(search, found, own, kind, today))
+    return _signed(html.replace(TAG_MARK, tag, 1), viewer)
+
+
+def _signed(html: str, viewer: Actor | None) -> str:
+    """The HTML with this viewer's token in place of the mark."""
+    return html.replace(TOKEN_MARK, generate_csrf()) if viewer else html
+
+
+def _rendered_board(search: Search, found: Found, own: dict[int, Mine], kind: Viewing, today: dt.date) -> str:
+    cards = _cards(found, own, kind, today)
+    days = [
+        Day(day, date, Markup("".join(card.html for card in group)))
+        for (day, date), group in groupby(cards, key=lambda card: card.heading)
+    ]
+    more = _more(search, cards[-1].cursor) if found.more and cards else ""
+    laid_out = Board(search, days, len(cards), sum(card.free for card in cards), more)
+    ways_out = [] if cards else chosen(search)
+    return render_template("claims/_board.html", board=laid_out, chosen=ways_out, viewing=kind, tag=TAG_MARK)
+
+
+def _more(search: Search, last: str) -> str:
+    """Thirty more under these, and when the page is long, a new page that begins behind them."""
+    if search.show + PAGE <= MOST:
+        return search.url(after=search.after, show=search.show + PAGE)
+    return search.url(after=last)
+
+
+def _cards(found: Found, own: dict[int, Mine], kind: Viewing, today: dt.date) -> list[Card]:
+    kept, about = board.memory().cards, (language(), today)
+    keys = {id: (id, revision, *about, own.get(id, kind)) for id, revision in found.rows}
+    cards = {id: kept.get(key) for id, key in keys.items()}
+    missing = [id for id, card in cards.items() if card is None]
+    for id, seen in board.seen(missing).items() if missing else ():
+        cards[id] = kept.keep(keys[id], _rendered(seen, own.get(id), kind))
+    return [card for card in cards.values() if card]
+
+
+def _rendered(seen: Seen, mine: Mine | None, kind: Viewing) -> Card:
+    starts_at = seen.shift.starts_at
+    html = render_template("claims/_card.html", **face(seen, mine, kind), token=TOKEN_MARK)
+    cursor = f"{int(starts_at.timestamp())}-{seen.shift.id}"
+    return Card(f"<li>{html}</li>", heading(starts_at), seen.free, cursor)
+
+
+def face(seen: Seen, mine: Mine | None, kind: Viewing) -> dict[str, Any]:
+    """What the template of a card wants to know."""
+    post = seen.post
+    told_whole = len(post.risks) <= SHORT and len(post.safeguards) <= SHORT and not post.dangerous
+    lineage = board.memory().tree.answer().lineage(post.division_id)
+    return {"seen": seen, "mine": mine, "viewing": kind, "lineage": lineage, "told_whole": told_whole}
+
+
+def heading(starts_at: dt.datetime) -> tuple[str, str]:
+    """What stands over the shifts of a day: 今天 and the date, or 周六 11月28日 alone."""
+    near = clock.today(starts_at) - clock.today(clock.now()) <= clock.DAY
+    return display.day(starts_at), display.full_date(starts_at) if near else ""
+
+
+# --- the frame ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Anybody:
+    """All that the frame may know of a signed-in viewer; a name in it would be kept for others."""
+
+    is_staff: bool
+    is_volunteer: bool
+
+
+def framed(search: Search, html: str, viewer: Actor | None) -> str:
+    """The whole page around a board, for anybody without a message of their own to read."""
+    anybody = Anybody(viewer.is_staff, viewer.is_volunteer) if viewer else None
+    if viewer:
+        g.unread = messages.unread(viewer.account_id)
+    kept, key = board.memory().frames, (g.prefs, request.query_string, anybody, g.get("unread"))
+    frame = kept.get(key) or kept.keep(key, _rendered_frame(search, anybody))
+    return _signed(frame, viewer).replace(BOARD_MARK, html, 1)
+
+
+def _rendered_frame(search: Search, anybody: Anybody | None) -> str:
+    with _marked_token():
+        return render_template(
+            "claims/list.html", viewer=anybody, filters=filters(search), board=BOARD_MARK, help_phone=None
+        )
+
+
+@contextmanager
+def _marked_token() -> Iterator[None]:
+    """Meanwhile every form gets the mark; Flask-WTF keeps the token of a request in `g`."""
+    real = g.pop("csrf_token", None)
+    g.csrf_token = TOKEN_MARK
+    yield
+    g.pop("csrf_token")
+    if real:
+        g.csrf_token = real
+
+
+# --- the filters --------------------------------------------------------------------------------------------
+
+
+def filters(search: Search) -> Markup:
+    """The search, the filters and the chips: the same for everybody who asks the same, so kept as well."""
+    kept, key = board.memory().filters, (language(), search.url(), search.misread)
+    return kept.get(key) or kept.keep(key, Markup(_rendered_filters(search)))
+
+
+def _rendered_filters(search: Search) -> str:
+    return render_template("claims/_filters.html", form=_form(search), search=search, chips=_chips(search))
+
+
+def _form(search: Search) -> SearchForm:
+    on = dt.date.fromisoformat(search.on) if search.on else None
+    said = {name: str(getattr(search, name) or "") for name in ("q", "county", "town", "community", "category")}
+    form = SearchForm(formdata=None, date=search.date, on=on, part=search.part, free=search.free, **said)
+    tree = board.memory().tree.answer()
+    form.county.choices = _places(_("All counties"), tree.counties())
+    form.town.choices = _places(_("All towns"), tree.towns(search.county) if search.county else [])
+    form.community.choices = _places(_("All communities"), tree.communities(search.town) if search.town else [])
+    form.category.choices = _categories()
+    # New towns come with a new county: a new element, so that the browser does not keep the old choice in it.
+    form.town.id, form.community.id = f"town-{search.county}", f"community-{search.town}"
+    return form
+
+
+def _places(everywhere: str, places: list[tuple[int, str]]) -> list[SelectChoice]:
+    return [SelectChoice("", everywhere), *(SelectChoice(str(code), name) for code, name in places)]
+
+
+def _categories() -> list[SelectChoice]:
+    """All categories under their themes, and each theme as a whole."""
+    choices = [SelectChoice("", _("Every kind"))]
+    for theme, inside in THEMES.items():
+        group = word(theme)
+        choices.append(SelectChoice(theme.value, _("%(theme)s: all", theme=group), optgroup=group))
+        choices += [SelectChoice(kind.value, word(kind), optgroup=group) for kind in inside]
+    return choices
+
+
+def _chips(search: Search) -> list[tuple[str, str, bool]]:
+    """What is asked for most, as links: label, address, and whether it is on. One that is on leads to off."""
+    days = {"today": _("Today"), "tomorrow": _("Tomorrow"), "weekend": _("This weekend")}
+    chips = [(_("All"), "/", search.is_open)]
+    for value, label in days.items():
+        on = search.date == value and not search.on
+        chips.append((label, search.url(date="" if on else value, on=""), on))
+    chips.append((_("With free places"), search.url(free=not search.free), search.free))
+    for theme in Theme:
+        on = search.category == theme
+        chips.append((word(theme), search.url(category="" if on else theme.value), on))
+    return chips
+
+
+def chosen(search: Search) -> list[tuple[str, str]]:
+    """Every condition in words, with the address of the same search without it: the ways out when nothing is found."""
+    names = board.memory().tree.answer().names
+    form = _form(search)
+    place = search.community or search.town or search.county
+    words: list[tuple[str, dict[str, Any]]] = [
+        (search.q and f"“{search.q}”", {"q": ""}),
+        (names.get(place, ""), {"county": 0, "town": 0, "community": 0}),
+        (search.category and _label(form.category), {"category": ""}),
+        (display.day(dt.date.fromisoformat(search.on)) if search.on else "", {"on": ""}),
+        (_label(form.date) if search.date and not search.on else "", {"date": ""}),
+        (search.part and _label(form.part), {"part": ""}),
+        (_("With free places") if search.free else "", {"free": False}),
+    ]
+    return [(str(label), search.url(**without)) for label, without in words if label]
+
+
+def _label(field: Any) -> str:
+    return next(str(choice[1]) for choice in field.iter_choices() if choice[0] == field.data)
+
+
+def word(value: StrEnum) -> str:
+    """The word of a category or theme, as every template says it."""
+    return str(current_app.jinja_env.filters["word"](value))

@@ -1,0 +1,390 @@
+"""Questions about claims and attendance. Nothing here writes."""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy.orm import aliased, contains_eager, joinedload
+
+from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch
+from blueprints.identity.models import (
+    PROVEN_SKILLS,
+    Account,
+    Guardianship,
+    Skill,
+    Volunteer,
+    VolunteerSkill,
+    VolunteerState,
+)
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.posts.models import Post, PostState, Shift, ShiftState
+from core import clock, display, vault
+from core.db import db
+from core.i18n import _
+
+ADULT = 18
+CODE_STEP = timedelta(minutes=5)
+FOREVER = datetime.max.replace(tzinfo=UTC)
+PHONE, TAIL = 11, 4  # digits of a mobile number, and how many of its last ones people say
+
+
+def shift_with_post(shift_id: int) -> Shift | None:
+    """The shift with its post, the post's organization and division: what a page shows of it."""
+    whole = joinedload(Shift.post, innerjoin=True)
+    options = (
+        whole.joinedload(Post.organization, innerjoin=True),
+        whole.joinedload(Post.division, innerjoin=True),
+    )
+    return db.session.scalar(select(Shift).where(Shift.id == shift_id).options(*options))
+
+
+def organization_of(shift: Shift) -> Organization:
+    """Who offers the shift."""
+    return db.session.scalars(
+        select(Organization).join(Post, Post.organization_id == Organization.id).where(Post.id == shift.post_id)
+    ).one()
+
+
+def live_claim(shift_id: int, volunteer_id: int) -> Claim | None:
+    """The volunteer's claim on the shift, unless it has ended."""
+    mine = select(Claim).where(Claim.shift_id == shift_id, Claim.volunteer_id == volunteer_id)
+    return db.session.scalar(mine.where(Claim.state.in_(LIVE_STATES)))
+
+
+def free_places(shift: Shift) -> list[int]:
+    """The numbers of the places nobody holds, lowest first."""
+    held = select(Claim.place).where(Claim.shift_id == shift.id, Claim.place.is_not(None))
+    return sorted(set(range(1, shift.places + 1)).difference(db.session.scalars(held)))
+
+
+def line(shift_id: int) -> list[Claim]:
+    """Who waits for a place, longest first."""
+    waiting = select(Claim).where(Claim.shift_id == shift_id, Claim.state == ClaimState.WAITING)
+    return list(db.session.scalars(waiting.order_by(Claim.id).options(joinedload(Claim.volunteer))))
+
+
+def position(claim: Claim) -> int:
+    """The claim's place in line, 1 for the first."""
+    ahead = select(func.count()).where(
+        Claim.shift_id == claim.shift_id, Claim.state == ClaimState.WAITING, Claim.id <= claim.id
+    )
+    return db.session.scalar(ahead) or 0
+
+
+def roster(shift_id: int) -> list[Claim]:
+    """Who holds a place, by number, with the account behind each."""
+    held = select(Claim).where(Claim.shift_id == shift_id, Claim.place.is_not(None)).order_by(Claim.place)
+    person = joinedload(Claim.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+    return list(db.session.scalars(held.options(person)))
+
+
+def overlapping(shift: Shift, volunteer_id: int) -> Shift | None:
+    """Another shift the volunteer claims at the same time; touching ones do not overlap."""
+    mine = (
+        select(Shift)
+        .join(Claim, Claim.shift_id == Shift.id)
+        .where(Claim.volunteer_id == volunteer_id, Claim.state.in_(LIVE_STATES), Shift.id != shift.id)
+        .where(Shift.starts_at < shift.ends_at, Shift.ends_at > shift.starts_at)
+        .options(joinedload(Shift.post, innerjoin=True))
+    )
+    return db.session.scalar(mine.limit(1))
+
+
+def obstacle(shift: Shift, post: Post, volunteer: Volunteer | None, now: datetime) -> str | None:
+    """Why this person cannot claim this shift now, as a sentence that says what to do; None if they can."""
+    return closed_because(shift, post, now) or unfit_because(shift, post, volunteer)
+
+
+def closed_because(shift: Shift, post: Post, now: datetime) -> str | None:
+    """Why nobody can claim the shift."""
+    if post.state == PostState.CANCELLED or shift.state is ShiftState.CANCELLED:
+        return _("This shift was cancelled. Please choose another one from the list.")
+    if shift.state is not ShiftState.OPEN or post.state is not PostState.PUBLISHED:
+        return _("This shift is not open. Please choose another one from the list.")
+    if now >= shift.starts_at:
+        return _("This shift has already started. Please choose a later one, or ask at the station.")
+    return None
+
+
+def unfit_because(shift: Shift, post: Post, volunteer: Volunteer | None) -> str | None:
+    """Why this person cannot serve on the shift: registration, age, guardian, skill, another shift."""
+    if volunteer is None:
+        return _("Please register as a volunteer first.")
+    return (
+        _not_active(volunteer)
+        or _wrong_age(shift, post, volunteer)
+        or _skill_missing(post, volunteer)
+        or _busy(shift, volunteer)
+    )
+
+
+def _not_active(volunteer: Volunteer) -> str | None:
+    sentences = {
+        VolunteerState.SUBMITTED: _("Your registration waits for approval. You can claim as soon as it is approved."),
+        VolunteerState.RETURNED: _("Your registration was returned. Please correct it on your page and send it again."),
+        VolunteerState.REJECTED: _("Your registration was not approved. The reason stands on your page."),
+        VolunteerState.RESIGNED: _("You have left. To serve again, please register again."),
+    }
+    return sentences.get(volunteer.state)
+
+
+def _wrong_age(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
+    age = volunteer.age(shift.starts_at)
+    if age < ADULT and post.dangerous:
+        return _("This post is not open to minors because of its risks. Please choose another one.")
+    if age < post.min_age:
+        return _("This post asks for people of %(age)d or older. Please choose another one.", age=post.min_age)
+    if age > post.max_age:
+        return _("This post asks for people up to %(age)d. Please choose another one.", age=post.max_age)
+    if age < ADULT and not has_guardian(volunteer.id):
+        return _("Under 18 you need a guardian's consent. Please have it recorded at your station.")
+    return None
+
+
+def has_guardian(volunteer_id: int) -> bool:
+    """Whether a guardian's consent stands for the volunteer."""
+    given = select(Guardianship.id).where(Guardianship.volunteer_id == volunteer_id, Guardianship.revoked_at.is_(None))
+    return db.session.scalar(given.limit(1)) is not None
+
+
+def _skill_missing(post: Post, volunteer: Volunteer) -> str | None:
+    if post.skill is None:
+        return None
+    mine = select(VolunteerSkill).where(VolunteerSkill.volunteer_id == volunteer.id, VolunteerSkill.skill == post.skill)
+    skill = db.session.scalar(mine)
+    if skill is None:
+        return _("This post asks for a skill you have not named. Add it to your profile if you have it.")
+    if Skill(post.skill) in PROVEN_SKILLS and skill.verified_at is None:
+        return _("This post asks for a proven skill. Please show the certificate at your station.")
+    return None
+
+
+def _busy(shift: Shift, volunteer: Volunteer) -> str | None:
+    other = overlapping(shift, volunteer.id)
+    if other is None:
+        return None
+    return _(
+        "At that time you already claim “%(title)s”, %(when)s. Cancel that one first, or choose another shift.",
+        title=other.post.title,
+        when=display.span((other.starts_at, other.ends_at)),
+    )
+
+
+def cancel_deadline(shift: Shift) -> datetime:
+    """Until then a place can be given up without a mark."""
+    return shift.starts_at - timedelta(hours=organizations.limit(Limit.CANCEL_HOURS))
+
+
+def leaves_unmarked(claim: Claim, shift: Shift, now: datetime) -> bool:
+    """Whether cancelling now leaves no mark: in time, only in line, or after the shift was changed under the person."""
+    moved = shift.moved_at is not None and claim.claimed_at < shift.moved_at
+    return claim.state is not ClaimState.HELD or now <= cancel_deadline(shift) or moved
+
+
+def lapsed_shift_ids(now: datetime) -> list[int]:
+    """Shifts with an offer that nobody accepted in time."""
+    late = select(Claim.shift_id).where(Claim.state == ClaimState.OFFERED, Claim.offered_until <= now)
+    return sorted(set(db.session.scalars(late)))
+
+
+def future_live_claims(volunteer_id: int, now: datetime) -> list[Claim]:
+    """What the volunteer still holds or waits for, in the order of the shifts' ids."""
+    mine = (
+        select(Claim)
+        .join(Shift, Shift.id == Claim.shift_id)
+        .where(Claim.volunteer_id == volunteer_id, Claim.state.in_(LIVE_STATES), Shift.starts_at > now)
+    )
+    return list(db.session.scalars(mine.order_by(Claim.shift_id)))
+
+
+def day_code(shift_id: int, now: datetime) -> str:
+    """The six digits shown on the roll-call page, new every five minutes; they prove that somebody is there."""
+    return _code(shift_id, int(now.timestamp() // CODE_STEP.total_seconds()))
+
+
+def code_fits(shift_id: int, code: str, now: datetime) -> bool:
+    """Whether it is the code of this step or of the one before."""
+    step = int(now.timestamp() // CODE_STEP.total_seconds())
+    typed = "".join(c for c in code if c.isdigit())
+    return any(hmac.compare_digest(_code(shift_id, s), typed) for s in (step, step - 1))
+
+
+def _code(shift_id: int, step: int) -> str:
+    return f"{int(vault.digest(f'code/{shift_id}/{step}')[:12], 16) % 10**6:06d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One stay: in, and out if it was observed."""
+
+    entered: Punch
+    left: Punch | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """What was observed of one person on one shift, without what was undone."""
+
+    spans: tuple[Span, ...]
+    last: Punch | None
+
+    @property
+    def is_present(self) -> bool:
+        """Whether the person is in and was not seen to leave: an open punch once the shift is over."""
+        return bool(self.spans) and self.spans[-1].left is None
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.spans) and not self.is_present
+
+    @property
+    def evidence(self) -> EvidenceClass | None:
+        """The weakest class of all observations: one stated time makes the whole a stated time."""
+        punches = [p for span in self.spans for p in (span.entered, span.left) if p]
+        return max((p.evidence for p in punches), default=None)
+
+
+def attendance(claim_id: int) -> Attendance:
+    """The attendance of one claim."""
+    return attendances([claim_id])[claim_id]
+
+
+def attendances(claim_ids: Iterable[int]) -> dict[int, Attendance]:
+    """The attendance of each claim, read in one query; claims without a punch are there, too."""
+    ids = list(claim_ids)
+    found = _by_claim(db.session.scalars(standing_punches().where(Punch.claim_id.in_(ids))))
+    return {id: _paired(found.get(id, ())) for id in ids}
+
+
+def standing_punches() -> Select[Punch]:
+    """What was observed and not undone, claim by claim in the order of time."""
+    undo = aliased(Punch)
+    observed = select(Punch).outerjoin(undo, undo.undoes_id == Punch.id)
+    standing = observed.where(Punch.act != Act.UNDO, undo.id.is_(None))
+    return standing.order_by(Punch.claim_id, Punch.at, Punch.id)
+
+
+def paired(punches: Iterable[Punch]) -> dict[int, Attendance]:
+    """The attendance of each claim that these observations belong to, as `standing_punches` orders them."""
+    return {id: _paired(found) for id, found in _by_claim(punches).items()}
+
+
+def _by_claim(punches: Iterable[Punch]) -> dict[int, list[Punch]]:
+    found: dict[int, list[Punch]] = {}
+    for punch in punches:
+        found.setdefault(punch.claim_id, []).append(punch)
+    return found
+
+
+def _paired(punches: Sequence[Punch]) -> Attendance:
+    spans: list[Span] = []
+    for punch in punches:
+        if punch.act is Act.IN:
+            spans.append(Span(punch, None))
+        elif spans and spans[-1].left is None:
+            spans[-1] = Span(spans[-1].entered, punch)
+    last = max(punches, key=lambda punch: punch.id, default=None)
+    return Attendance(tuple(spans), last)
+
+
+def history(claim_id: int) -> list[Punch]:
+    """Every observation of a claim as it was recorded, the undone ones too."""
+    return list(db.session.scalars(select(Punch).where(Punch.claim_id == claim_id).order_by(Punch.id)))
+
+
+def open_punches(paths: Iterable[str], now: datetime) -> list[Claim]:
+    """Held claims on shifts that are over where somebody came and was not seen to leave, within these subtrees."""
+    after = timedelta(minutes=organizations.limit(Limit.CHECK_OUT_AFTER_MINUTES))
+    over = (
+        select(Claim)
+        .join(Shift, Shift.id == Claim.shift_id)
+        .join(Post, Post.id == Shift.post_id)
+        .join(Organization, Organization.id == Post.organization_id)
+        .where(organizations.under(paths), Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None))
+        .where(Shift.ends_at < now - after, Shift.state == ShiftState.OPEN)
+        .where(select(Punch.id).where(Punch.claim_id == Claim.id).exists())
+        .options(joinedload(Claim.shift).joinedload(Shift.post), joinedload(Claim.volunteer))
+    )
+    found = list(db.session.scalars(over.order_by(Shift.ends_at)))
+    seen = attendances(claim.id for claim in found)
+    return [claim for claim in found if seen[claim.id].is_present]
+
+
+def window(shift: Shift) -> tuple[datetime, datetime, datetime]:
+    """When check-in opens and closes, and until when people can be checked out."""
+    limits = organizations.limits()
+    before = timedelta(minutes=limits[Limit.CHECK_IN_BEFORE_MINUTES])
+    after = timedelta(minutes=limits[Limit.CHECK_OUT_AFTER_MINUTES])
+    return shift.starts_at - before, shift.ends_at, shift.ends_at + after
+
+
+def closes_at(shift: Shift) -> datetime:
+    """From then on whatever is entered is class C."""
+    return shift.ends_at + timedelta(minutes=organizations.limit(Limit.CLOSE_AFTER_MINUTES))
+
+
+def local_time(moment: datetime) -> str:
+    return clock.local(moment).strftime("%H:%M")
+
+
+# --- what staff see -----------------------------------------------------------------------------------------
+
+NAMED = joinedload(Claim.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+WHOLE_SHIFT = joinedload(Shift.post, innerjoin=True).joinedload(Post.organization, innerjoin=True)
+
+
+def shift_within(shift_id: int, paths: Iterable[str]) -> Shift | None:
+    """The shift with its post and organization, if it lies within these subtrees."""
+    found = select(Shift).join(Shift.post).join(Post.organization).options(WHOLE_SHIFT)
+    return db.session.scalar(found.where(Shift.id == shift_id, organizations.under(paths)))
+
+
+def claim_within(claim_id: int, paths: Iterable[str]) -> Claim | None:
+    """The claim with its shift and person, if the shift lies within these subtrees."""
+    found = select(Claim).join(Claim.shift).join(Shift.post).join(Post.organization)
+    whole = joinedload(Claim.shift, innerjoin=True).options(WHOLE_SHIFT)
+    return db.session.scalar(found.where(Claim.id == claim_id, organizations.under(paths)).options(NAMED, whole))
+
+
+def candidates(text: str, paths: Iterable[str], size: int = 20) -> list[Volunteer]:
+    """Whom a clerk can mean: by name, number or end of the phone within reach, anywhere by the exact phone."""
+    digits = "".join(c for c in text if c.isdigit())
+    near = [Account.name.contains(text, autoescape=True), Volunteer.number == text.upper()]
+    if len(digits) >= TAIL and digits == text.replace(" ", ""):
+        near.append(Account.phone.endswith(digits))
+    exact = Account.phone == f"+86{digits[-11:]}" if len(digits) >= PHONE else false()
+    found = (
+        select(Volunteer)
+        .join(Volunteer.account)
+        .join(Volunteer.registered_with)
+        .where(or_(exact, or_(*near) & organizations.under(paths)), Account.closed_at.is_(None))
+        .order_by(Account.name, Volunteer.id)
+        .options(contains_eager(Volunteer.account), contains_eager(Volunteer.registered_with))
+    )
+    return list(db.session.scalars(found.limit(size)))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One observation as the history tells it: who recorded it, and whether it was taken back later."""
+
+    punch: Punch
+    by: str
+    undone_at: datetime | None
+
+
+def told_history(claim_id: int) -> list[Told]:
+    """Every observation of a claim in the order it was recorded; what only takes back is told by what it undid."""
+    recorded = select(Punch, Account.name).join(Account, Account.id == Punch.recorded_by_id)
+    found = db.session.execute(recorded.where(Punch.claim_id == claim_id).order_by(Punch.id)).all()
+    undone = {punch.undoes_id: punch.recorded_at for punch, _name in found}
+    return [Told(punch, name, undone.get(punch.id)) for punch, name in found if punch.act is not Act.UNDO]
+
+
+def attendance_then(told: Sequence[Told], moment: datetime) -> Attendance:
+    """The attendance as it stood at an earlier moment: what was recorded or undone later does not matter."""
+    standing = [each.punch for each in told if each.punch.recorded_at <= moment < (each.undone_at or FOREVER)]
+    return _paired(sorted(standing, key=lambda punch: (punch.at, punch.id)))

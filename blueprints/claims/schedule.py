@@ -1,0 +1,196 @@
+"""How a volunteer stands to shifts: to one of them, to those that come, those that are past, and those of this hour."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import contains_eager, joinedload
+
+from blueprints.claims import board, queries
+from blueprints.claims.board import Mine, Seen
+from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
+from blueprints.claims.queries import Attendance
+from blueprints.identity.models import Volunteer
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit
+from blueprints.posts.models import Post, PostState, Shift, ShiftState
+from core import clock
+from core.actor import Actor
+from core.db import db
+
+PAGE = 20
+MOST_COMING = 200
+HOUR = timedelta(hours=1)
+
+
+class Stage(StrEnum):
+    """Where a shift is in its life, for those who look at it."""
+
+    OPEN = "open"
+    RUNNING = "running"
+    OVER = "over"
+    CANCELLED = "cancelled"
+
+
+def stage(shift: Shift, post: Post, now: datetime) -> Stage:
+    if shift.state is ShiftState.CANCELLED or post.state is PostState.CANCELLED:
+        return Stage.CANCELLED
+    if now >= shift.ends_at:
+        return Stage.OVER
+    return Stage.RUNNING if now >= shift.starts_at else Stage.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One person before one shift."""
+
+    seen: Seen
+    stage: Stage
+    lineage: list[str]
+    claim: Claim | None  # the latest one, ended ones too
+    position: int
+    why_not: str | None
+    deadline: datetime | None
+    late: bool
+    attendance: Attendance | None
+
+    @property
+    def cancel_hours(self) -> int:
+        """How many hours before the start a claim can be given up without a mark."""
+        return int((self.seen.shift.starts_at - self.deadline) / HOUR) if self.deadline else 0
+
+    @property
+    def holds(self) -> bool:
+        return self.claim is not None and self.claim.state in LIVE_STATES
+
+
+def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | None:
+    """How the viewer stands to the shift; None if there is nothing to see yet."""
+    seen = board.seen([shift_id]).get(shift_id)
+    if seen is None or seen.shift.state is ShiftState.DRAFT or seen.post.state is PostState.DRAFT:
+        return None
+    at, claim = stage(seen.shift, seen.post, now), _latest(shift_id, viewer)
+    live = claim if claim and claim.state in LIVE_STATES else None
+    begun = live if live and at in (Stage.RUNNING, Stage.OVER) else None
+    coming = live if at is Stage.OPEN else None
+    return Standing(
+        seen=seen,
+        stage=at,
+        lineage=board.memory().tree.answer().lineage(seen.post.division_id),
+        claim=claim,
+        position=queries.position(live) if live and live.state is ClaimState.WAITING else 0,
+        why_not=None if live or viewer is None else _why_not(seen, at, viewer, now),
+        deadline=queries.cancel_deadline(seen.shift) if coming else None,
+        late=coming is not None and not queries.leaves_unmarked(coming, seen.shift, now),
+        attendance=queries.attendance(begun.id) if begun else None,
+    )
+
+
+def _latest(shift_id: int, viewer: Actor | None) -> Claim | None:
+    """The newest claim; a live one is always the newest, since there is at most one."""
+    if viewer is None or viewer.volunteer_id is None:
+        return None
+    own = select(Claim).where(Claim.shift_id == shift_id, Claim.volunteer_id == viewer.volunteer_id)
+    return db.session.scalar(own.order_by(Claim.id.desc()).limit(1))
+
+
+def _why_not(seen: Seen, at: Stage, viewer: Actor, now: datetime) -> str | None:
+    if at is not Stage.OPEN:
+        return queries.closed_because(seen.shift, seen.post, now)
+    volunteer = db.session.get(Volunteer, viewer.volunteer_id) if viewer.volunteer_id else None
+    return queries.obstacle(seen.shift, seen.post, volunteer, now)
+
+
+def is_shown(shift_id: int) -> bool:
+    """Whether there is such a shift for people outside the desk: a draft is nobody else's business."""
+    public = select(Shift.id).where(Shift.id == shift_id, Shift.state != ShiftState.DRAFT)
+    return db.session.scalar(public) is not None
+
+
+def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
+    """The shift of a claim, if the claim is the viewer's own; else it does not exist for them."""
+    own = select(Claim.shift_id).where(Claim.id == claim_id, Claim.volunteer_id == viewer.volunteer_id)
+    return db.session.scalar(own)
+
+
+# --- the schedule -----------------------------------------------------------------------------------------------
+
+
+def coming(volunteer_id: int, now: datetime) -> list[Claim]:
+    """What the volunteer holds or waits for and is not over, soonest first."""
+    live = _claims(volunteer_id).where(Claim.state.in_(LIVE_STATES), Shift.ends_at > now)
+    return list(db.session.scalars(live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING)))
+
+
+def positions(volunteer_id: int, claims: list[Claim]) -> dict[int, Mine]:
+    """By shift: the place or the position in line of each claim."""
+    return board.mine(volunteer_id, [claim.shift_id for claim in claims])
+
+
+def by_day(claims: list[Claim]) -> list[tuple[date, list[Claim]]]:
+    """The claims under the local days on which their shifts begin."""
+    days = groupby(claims, key=lambda claim: clock.today(claim.shift.starts_at))
+    return [(day, list(group)) for day, group in days]
+
+
+def cancel_hours() -> timedelta:
+    """How long before the start a place can be given up without a mark."""
+    return timedelta(hours=organizations.limit(Limit.CANCEL_HOURS))
+
+
+def past(volunteer_id: int, now: datetime, before: int | None) -> list[Claim]:
+    """What is over or was given up, the newest first; one row more than a page, if there are more."""
+    ended = _claims(volunteer_id).where(or_(Claim.state.not_in(LIVE_STATES), Shift.ends_at <= now))
+    if before and (last := db.session.get(Claim, before, options=[joinedload(Claim.shift)])):
+        starts_at = last.shift.starts_at
+        ended = ended.where(or_(Shift.starts_at < starts_at, (Shift.starts_at == starts_at) & (Claim.id < before)))
+    return list(db.session.scalars(ended.order_by(Shift.starts_at.desc(), Claim.id.desc()).limit(PAGE + 1)))
+
+
+def _claims(volunteer_id: int) -> Select[Claim]:
+    shift = contains_eager(Claim.shift)
+    whole = shift.joinedload(Shift.post, innerjoin=True).joinedload(Post.organization, innerjoin=True)
+    return select(Claim).join(Claim.shift).where(Claim.volunteer_id == volunteer_id).options(whole)
+
+
+# --- the own check-in -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A held place on a shift whose check-in is open now, and what was seen so far."""
+
+    claim: Claim
+    attendance: Attendance
+    ends: datetime  # until then one can check in, or check out once in
+
+
+def due(volunteer_id: int, now: datetime) -> list[Due]:
+    """Where the volunteer can check in or out at this moment."""
+    before, after = _margins()
+    held = _claims(volunteer_id).where(Claim.state == ClaimState.HELD, Shift.state == ShiftState.OPEN)
+    inside = held.where(Shift.starts_at <= now + before, Shift.ends_at >= now - after)
+    claims = list(db.session.scalars(inside.order_by(Shift.starts_at)))
+    seen = queries.attendances(claim.id for claim in claims)
+    return [_due(claim, seen[claim.id], after) for claim in claims]
+
+
+def _due(claim: Claim, attendance: Attendance, after: timedelta) -> Due:
+    return Due(claim, attendance, claim.shift.ends_at + (after if attendance.is_present else timedelta()))
+
+
+def next_due(volunteer_id: int, now: datetime) -> tuple[Claim, datetime] | None:
+    """The next held place, and when its check-in opens."""
+    before, _after = _margins()
+    held = _claims(volunteer_id).where(Claim.state == ClaimState.HELD, Shift.state == ShiftState.OPEN)
+    later = held.where(Shift.starts_at > now + before).order_by(Shift.starts_at).limit(1)
+    claim = db.session.scalar(later)
+    return (claim, claim.shift.starts_at - before) if claim else None
+
+
+def _margins() -> tuple[timedelta, timedelta]:
+    before = organizations.limit(Limit.CHECK_IN_BEFORE_MINUTES)
+    after = organizations.limit(Limit.CHECK_OUT_AFTER_MINUTES)
+    return before * clock.MINUTE, after * clock.MINUTE

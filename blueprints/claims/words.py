@@ -1,0 +1,27 @@
+"""What the states of a claim, an act and the classes of evidence are called."""
+
+from enum import StrEnum
+from typing import Any
+
+from blueprints.claims.models import Act, ClaimState, EvidenceClass, Source
+from core.i18n import lazy
+
+WORDS: dict[StrEnum, Any] = {
+    ClaimState.HELD: lazy("Place held"),
+    ClaimState.OFFERED: lazy("Place offered"),
+    ClaimState.WAITING: lazy("In line"),
+    ClaimState.CANCELLED: lazy("Cancelled"),
+    ClaimState.LATE: lazy("Cancelled late"),
+    ClaimState.LAPSED: lazy("Offer lapsed"),
+    ClaimState.CALLED_OFF: lazy("Called off"),
+    Source.OWN: lazy("Claimed by the person"),
+    Source.DESK: lazy("Claimed by the station for the person"),
+    Source.WALK_IN: lazy("Walk-in"),
+    Act.IN: lazy("Check-in"),
+    Act.OUT: lazy("Check-out"),
+    Act.UNDO: lazy("Undone"),
+    EvidenceClass.A: lazy("A · own check-in and check-out, timed by the system"),
+    EvidenceClass.B: lazy("B · roll-call on the spot"),
+    EvidenceClass.C: lazy("C · entered afterwards"),
+    EvidenceClass.D: lazy("D · imported"),
+}
