@@ -1,0 +1,236 @@
+"""How attendance becomes minutes that count: handed in by one, confirmed by another, approved above on long days.
+
+办法 (民政部令67) art. 3, 7, 11: true, complete, within ten working days.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from blueprints.claims import actions as claims
+from blueprints.claims import queries as attendance
+from blueprints.claims.models import Claim, EvidenceClass
+from blueprints.claims.queries import Attendance
+from blueprints.identity.models import Volunteer
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.posts.models import Post, Shift, ShiftState
+from blueprints.records import queries
+from blueprints.records.models import NEXT_STATES, Recorder, RecordState, ServiceRecord
+from core import audit, clock, display
+from core.actor import Actor, Role
+from core.db import db, lock
+from core.i18n import _
+from core.refusal import Refusal
+
+HOUR = 60
+
+
+def hand_in(shift_id: int, actor: Actor, *, now: datetime) -> list[ServiceRecord]:
+    """Turn every complete attendance of a shift that is over into an entry for a second person to confirm.
+
+    Whoever has no check-out stays out: no minute is invented. Settle them and hand in again.
+    """
+    shift = lock(Shift, shift_id)
+    organization = attendance.organization_of(shift)
+    _require(actor, Role.CLERK, organization)
+    _refuse_early(shift, now)
+    claimed = _locked_roster(shift.id)
+    seen = attendance.attendances(claim.id for claim in claimed)
+    complete = [claim for claim in claimed if seen[claim.id].is_complete]
+    if not complete:
+        raise Refusal(_nothing_because(claimed, seen))
+    return [_entered(claim, seen[claim.id], shift, organization, actor, now) for claim in complete]
+
+
+def _refuse_early(shift: Shift, now: datetime) -> None:
+    if shift.state is not ShiftState.OPEN:
+        raise Refusal(_("This shift was cancelled, so there are no times to hand in."))
+    if now < shift.ends_at:
+        raise Refusal(
+            _(
+                "The shift ends at %(moment)s. Hand in the times after that.",
+                moment=display.moment(shift.ends_at),
+            )
+        )
+
+
+def _locked_roster(shift_id: int) -> list[Claim]:
+    """Who may be handed in, locked: two stations that hand in one person's day are served one after the other,
+    and nobody is marked in or out between the reading and the writing."""
+    claimed = queries.to_hand_in(shift_id)
+    ids = sorted(claim.volunteer_id for claim in claimed)
+    people = select(Volunteer.id).where(Volunteer.id.in_(ids)).order_by(Volunteer.id).with_for_update()
+    db.session.scalars(people).all()
+    claims_ = select(Claim.id).where(Claim.id.in_([claim.id for claim in claimed])).order_by(Claim.id)
+    db.session.scalars(claims_.with_for_update()).all()
+    return queries.to_hand_in(shift_id)
+
+
+def _nothing_because(claimed: Sequence[Claim], seen: dict[int, Attendance]) -> str:
+    unsettled = [claim.volunteer.account.name for claim in claimed if seen[claim.id].is_present]
+    if unsettled:
+        return _("Nobody was checked out yet: %(names)s. Enter their times first.", names="、".join(unsettled))
+    return _("There are no times to hand in: nobody was checked in, or all was handed in already.")
+
+
+def _entered(
+    claim: Claim, seen: Attendance, shift: Shift, organization: Organization, actor: Actor, now: datetime
+) -> ServiceRecord:
+    minutes = queries.minutes_of(seen, shift)
+    record = ServiceRecord(volunteer_id=claim.volunteer_id, claim_id=claim.id, organization_id=organization.id)
+    _describe(record, db.session.get_one(Post, shift.post_id), shift)
+    record.started_at, record.ended_at = seen.spans[0].entered.at, _left_last(seen)
+    record.minutes, record.planned_minutes = minutes, max(0, shift.planned_minutes)
+    record.evidence = seen.evidence or EvidenceClass.C
+    percent = organizations.limit(Limit.MINIMUM_PRESENCE_PERCENT)
+    record.below_presence = queries.is_below_presence(minutes, shift, percent)
+    record.levels_up = _levels_up(claim.volunteer_id, minutes, record, organization)
+    record.handed_in_at, record.handed_in_by_id = now, actor.account_id
+    record.due_on = queries.due_on(shift, organizations.limits())
+    db.session.add(record)
+    db.session.flush()
+    for account_id in queries.recorders_of(claim.id) | {actor.account_id}:
+        db.session.add(Recorder(record_id=record.id, account_id=account_id))
+    claims.close_attendance(claim, now=now)
+    _trace("handed in", record, actor, now, minutes=minutes)
+    _told(record, NoticeKind.RECORD_HANDED_IN, now, organization=organization.name, until=record.due_on)
+    return record
+
+
+def _describe(record: ServiceRecord, post: Post, shift: Shift) -> None:
+    """What 办法 art. 7 wants written down, as it stands today: a later change of the post does not touch it."""
+    record.title, record.category, record.content = post.title, post.category, post.content[:400]
+    record.place, record.responsible_name = post.place, post.responsible_name
+    record.served_on = clock.today(shift.starts_at)
+
+
+def _left_last(seen: Attendance) -> datetime:
+    return max(span.left.at for span in seen.spans if span.left)
+
+
+def _levels_up(volunteer_id: int, minutes: int, record: ServiceRecord, organization: Organization) -> int:
+    day = queries.minutes_on(volunteer_id, record.served_on) + minutes
+    return queries.levels_up(day, organization, organizations.limits())
+
+
+def confirm(record_ids: Sequence[int], actor: Actor, *, now: datetime) -> list[ServiceRecord]:
+    """Confirm entries that others recorded; marked ones are confirmed one by one with a reason."""
+    if not record_ids:
+        raise Refusal(_("Nothing is chosen. Tick the entries you want to confirm."))
+    return [_confirmed(record_id, actor, "", now) for record_id in sorted(set(record_ids))]
+
+
+def confirm_marked(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
+    """Confirm an entry in spite of its mark, and say why."""
+    if not reason:
+        raise Refusal(_("Please say why these minutes are right in spite of the mark."), "reason")
+    return _confirmed(record_id, actor, reason, now)
+
+
+def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> ServiceRecord:
+    record = _judged(record_id, actor, RecordState.PENDING)
+    if record.below_presence and not reason:
+        raise Refusal(
+            _(
+                "“%(title)s”: the person was there for less than the minimum. Open the entry and give a reason.",
+                title=record.title,
+            )
+        )
+    record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
+    _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE)
+    _trace("confirmed", record, actor, now, minutes=record.minutes, reason=reason)
+    kind = NoticeKind.RECORD_AWAITS_APPROVAL if record.levels_up else NoticeKind.RECORD_EFFECTIVE
+    _told(record, kind, now)
+    return record
+
+
+def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
+    """The level above approves the minutes of a long day."""
+    record = _judged(record_id, actor, RecordState.APPROVAL)
+    record.approved_at, record.approved_by_id = now, actor.account_id
+    _move(record, RecordState.EFFECTIVE)
+    _trace("approved", record, actor, now, minutes=record.minutes)
+    _told(record, NoticeKind.RECORD_EFFECTIVE, now)
+    return record
+
+
+def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
+    """Return an entry to the station with a reason; its attendance is open again, and a new entry follows."""
+    if not reason:
+        raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
+    record = _judged(record_id, actor, RecordState.PENDING, RecordState.APPROVAL)
+    record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
+    _move(record, RecordState.RETURNED)
+    claims.reopen_attendance(record.claim_id)
+    _trace("returned", record, actor, now, reason=reason)
+    _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
+    tell(
+        record.handed_in_by_id,
+        NoticeKind.RECORD_RETURNED,
+        now=now,
+        path=f"/desk/records/{record.id}",
+        **_values(record),
+        reason=reason,
+    )
+    return record
+
+
+def _judged(record_id: int, actor: Actor, *states: RecordState) -> ServiceRecord:
+    """An entry that waits in one of the states, locked, and that this person may decide on."""
+    record = lock(ServiceRecord, record_id)
+    organization = db.session.get_one(Organization, record.organization_id)
+    _require(actor, Role.CONFIRMER, organization)
+    if record.state not in states:
+        raise Refusal(
+            _("“%(title)s”: somebody decided this meanwhile. Reload the page to see how.", title=record.title)
+        )
+    barred = queries.judged_by_nobody_because(record, actor, queries.recorders([record.id])[record.id])
+    if barred:
+        raise Refusal(barred)
+    return record
+
+
+def _require(actor: Actor, role: Role, organization: Organization) -> None:
+    if not actor.may(role, organization.path):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+
+
+def _move(record: ServiceRecord, state: RecordState) -> None:
+    if state not in NEXT_STATES[record.state]:
+        raise Refusal(
+            _("“%(title)s”: somebody decided this meanwhile. Reload the page to see how.", title=record.title)
+        )
+    record.state = state
+    db.session.flush()
+
+
+def _told(record: ServiceRecord, kind: NoticeKind, now: datetime, **values: Any) -> None:
+    account_id = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    tell(account_id, kind, now=now, path=f"/me/records/{record.id}", **_values(record), **values)
+
+
+def _values(record: ServiceRecord) -> dict[str, Any]:
+    return {
+        "title": record.title,
+        "minutes": record.minutes,
+        "starts": record.started_at,
+        "ends": record.ended_at,
+    }
+
+
+def _trace(what: str, record: ServiceRecord, actor: Actor, now: datetime, **details: Any) -> None:
+    person = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    audit.note(
+        what,
+        record,
+        actor_id=actor.account_id,
+        now=now,
+        organization_id=record.organization_id,
+        about_id=person,
+        **details,
+    )

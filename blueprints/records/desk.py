@@ -1,0 +1,175 @@
+"""The staff side of the record: handing in the times of a shift, and deciding on what others handed in."""
+
+from flask import Blueprint, Response, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.claims import queries as claims
+from blueprints.identity.access import actor, staff
+from blueprints.posts.models import Shift
+from blueprints.records import actions, entry, queries, waiting
+from blueprints.records.forms import ConfirmationForm, MarkedForm, ReturnForm
+from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records.preview import preview
+from core import clock, display
+from core.actor import Role
+from core.forms import Form
+from core.i18n import _, ngettext
+from core.web import respond, see_other, submitted
+
+bp = Blueprint("records_desk", __name__)
+
+
+# --- handing in ---------------------------------------------------------------------------------------------
+
+
+@bp.get("/desk/hand-ins")
+@staff(Role.CLERK)
+def hand_ins() -> ResponseReturnValue:
+    now, paths = clock.now(), actor().reach(Role.CLERK)
+    return respond(
+        "records/hand_ins.html",
+        dues=waiting.dues(paths, now),
+        returned=queries.returned_within(paths),
+        waiting=waiting.handed_in(paths, clock.today(now)),
+    )
+
+
+@bp.get("/desk/shifts/<int:shift_id>/hand-in")
+@staff(Role.CLERK)
+def hand_in(shift_id: int) -> ResponseReturnValue:
+    return _hand_in_page(_shift_or_404(shift_id), Form())
+
+
+@bp.post("/desk/shifts/<int:shift_id>/hand-in")
+@staff(Role.CLERK)
+def hand_in_times(shift_id: int) -> ResponseReturnValue:
+    form, shift = Form(), _shift_or_404(shift_id)
+    return submitted(form, lambda: _hand_in_page(_shift_or_404(shift_id), form), lambda: _handed_in(shift.id))
+
+
+def _handed_in(shift_id: int) -> ResponseReturnValue:
+    count = len(actions.hand_in(shift_id, actor(), now=clock.now()))
+    sentence = ngettext("The times of one person are handed in.", "The times of %(num)d people are handed in.", count)
+    flash(f"{sentence} {_('A second person confirms them.')}", "success")
+    return see_other(url_for(".hand_in", shift_id=shift_id))
+
+
+def _hand_in_page(shift: Shift, form: Form) -> Response:
+    return respond("records/hand_in.html", view=preview(shift, actor(), clock.now()), form=form)
+
+
+# --- deciding -----------------------------------------------------------------------------------------------
+
+
+@bp.get("/desk/records")
+@staff()
+def queue() -> ResponseReturnValue:
+    return _queue_page(ConfirmationForm())
+
+
+@bp.post("/desk/records/confirmations")
+@staff(Role.CONFIRMER)
+def confirm_records() -> ResponseReturnValue:
+    form = ConfirmationForm()
+    return submitted(form, lambda: _queue_page(form), lambda: _confirmed(form.record_ids))
+
+
+def _confirmed(ids: list[int]) -> ResponseReturnValue:
+    if not queries.are_within(ids, actor().reach(Role.CONFIRMER)):
+        abort(404)
+    done = actions.confirm(ids, actor(), now=clock.now())
+    minutes = display.minutes(sum(record.minutes for record in done))
+    sentence = ngettext("One entry is confirmed.", "%(num)d entries are confirmed.", len(done))
+    flash(f"{sentence} {_('Together %(minutes)s.', minutes=minutes)}", "success")
+    return see_other(url_for(".queue"))
+
+
+def _queue_page(form: ConfirmationForm) -> Response:
+    number = max(1, min(request.args.get("page", 1, type=int), 10_000))
+    groups, more = waiting.groups(actor(), actor().reach(*Role), clock.today(clock.now()), number)
+    return respond(
+        "records/queue.html",
+        groups=groups,
+        form=form,
+        chosen=set(form.record_ids),
+        plain=sum(len(group.plain_ids) for group in groups),
+        number=number,
+        more=more,
+    )
+
+
+@bp.get("/desk/records/<int:record_id>")
+@staff()
+def show_record(record_id: int) -> ResponseReturnValue:
+    return _record_page(_record_or_404(record_id, *Role), Form())
+
+
+@bp.post("/desk/records/<int:record_id>/confirmation")
+@staff(Role.CONFIRMER)
+def confirm_record(record_id: int) -> ResponseReturnValue:
+    record = _record_or_404(record_id, Role.CONFIRMER)
+    form = MarkedForm() if queries.marks_of(record) else Form()
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _confirmed_one(record_id, form))
+
+
+def _confirmed_one(record_id: int, form: Form) -> ResponseReturnValue:
+    if isinstance(form, MarkedForm):
+        return _decided(actions.confirm_marked(record_id, actor(), reason=form.reason.data, now=clock.now()))
+    return _decided(actions.confirm([record_id], actor(), now=clock.now())[0])
+
+
+@bp.post("/desk/records/<int:record_id>/approval")
+@staff(Role.CONFIRMER)
+def approve_record(record_id: int) -> ResponseReturnValue:
+    form, record = Form(), _record_or_404(record_id, Role.CONFIRMER)
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _approved(record.id))
+
+
+def _approved(record_id: int) -> ResponseReturnValue:
+    return _decided(actions.approve(record_id, actor(), now=clock.now()))
+
+
+@bp.post("/desk/records/<int:record_id>/return")
+@staff(Role.CONFIRMER)
+def return_record(record_id: int) -> ResponseReturnValue:
+    form, record = ReturnForm(), _record_or_404(record_id, Role.CONFIRMER)
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _returned(record.id, form))
+
+
+def _returned(record_id: int, form: ReturnForm) -> ResponseReturnValue:
+    return _decided(actions.send_back(record_id, actor(), reason=form.why.data, now=clock.now()))
+
+
+def _decided(record: ServiceRecord) -> ResponseReturnValue:
+    sentences = {
+        RecordState.EFFECTIVE: _("Effective: %(minutes)s now count.", minutes=display.minutes(record.minutes)),
+        RecordState.APPROVAL: _("Confirmed. Because the day is long, the level above approves it too."),
+        RecordState.RETURNED: _("Returned to the station with your reason."),
+    }
+    flash(sentences[record.state], "success")
+    return see_other(url_for(".queue"))
+
+
+def _record_again(record_id: int, form: Form) -> Response:
+    return _record_page(_record_or_404(record_id, *Role), form)
+
+
+def _record_page(record: ServiceRecord, form: Form) -> Response:
+    """One entry with everything; the form that was refused keeps its words."""
+    return respond(
+        "records/record.html",
+        whole=entry.whole(record),
+        judged=waiting.entries_of([record], actor())[0],
+        form=form,
+        marked_form=form if isinstance(form, MarkedForm) else MarkedForm(formdata=None),
+        return_form=form if isinstance(form, ReturnForm) else ReturnForm(formdata=None),
+        may_mend=actor().may(Role.CLERK, record.organization.path),
+    )
+
+
+def _shift_or_404(shift_id: int) -> Shift:
+    return claims.shift_within(shift_id, actor().reach(Role.CLERK)) or abort(404)
+
+
+def _record_or_404(record_id: int, *roles: Role) -> ServiceRecord:
+    return queries.record_within(record_id, actor().reach(*roles)) or abort(404)

@@ -1,0 +1,60 @@
+"""One entry opened down to the punches: how its minutes come about, and who did what."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from blueprints.claims import queries as attendance
+from blueprints.claims.queries import Attendance, Told
+from blueprints.organizations.models import Organization
+from blueprints.posts.models import Shift
+from blueprints.records import queries
+from blueprints.records.models import WAITS, Deed, Mark, RecordState, ServiceRecord
+from blueprints.records.queries import Reckoning
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    deed: Deed
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    record: ServiceRecord
+    shift: Shift
+    seen: Attendance  # as it stood when it was handed in
+    reckoning: Reckoning
+    told: list[Told]
+    history: tuple[Step, ...]
+    marks: tuple[Mark, ...]
+    decider: Organization | None  # who has to act, if it waits
+    followed_by: int | None  # the entry that came after this one was returned
+
+
+def whole(record: ServiceRecord) -> Whole:
+    """Read everything there is about one entry."""
+    told, shift = attendance.told_history(record.claim_id), record.claim.shift
+    seen = attendance.attendance_then(told, record.handed_in_at)
+    return Whole(
+        record,
+        shift,
+        seen,
+        queries.reckoning(seen, shift),
+        told,
+        _history(record),
+        queries.marks_of(record),
+        queries.confirming_organization(record) if record.state in WAITS else None,
+        queries.follower(record) if record.state is RecordState.RETURNED else None,
+    )
+
+
+def _history(record: ServiceRecord) -> tuple[Step, ...]:
+    steps = [
+        (Deed.HANDED_IN, record.handed_in_at, record.handed_in_by_id),
+        (Deed.CONFIRMED, record.confirmed_at, record.confirmed_by_id),
+        (Deed.APPROVED, record.approved_at, record.approved_by_id),
+        (Deed.SENT_BACK, record.returned_at, record.returned_by_id),
+    ]
+    names = queries.names(account_id for _deed, _at, account_id in steps)
+    return tuple(Step(deed, at, names[by]) for deed, at, by in steps if at and by)

@@ -1,0 +1,368 @@
+"""Questions about the record of service. Every total that anybody sees is summed here, and only here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+from sqlalchemy import Select, extract, func, select
+from sqlalchemy.orm import aliased, contains_eager, joinedload
+
+from blueprints.claims import queries as attendance
+from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
+from blueprints.claims.queries import Attendance
+from blueprints.identity.models import Account, Grant, Volunteer
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.posts.models import Category, Post, Shift, ShiftState
+from blueprints.records.models import STANDING, WAITS, Mark, Recorder, RecordState, ServiceRecord
+from core import clock, workdays
+from core.actor import Actor, Role
+from core.db import db
+from core.i18n import _
+
+Confirmers = dict[int, tuple[Organization, set[int]]]  # the organizations that have confirmers, with their accounts
+SECONDS = 60
+HOUR = 60
+PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+SHIFT = joinedload(ServiceRecord.claim, innerjoin=True).joinedload(Claim.shift, innerjoin=True)
+WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Reckoning:
+    """How the minutes of an attendance come about, so that a page can show each step."""
+
+    stays: tuple[tuple[datetime, datetime], ...]  # clipped to the planned time
+    present: timedelta
+    pause: timedelta  # what is left of the break after the time spent away
+
+    @property
+    def minutes(self) -> int:
+        return max(0, int((self.present - self.pause).total_seconds()) // SECONDS)
+
+
+def minutes_of(seen: Attendance, shift: Shift) -> int:
+    """Whole minutes served: clipped to the planned time, without the break, seconds dropped once."""
+    return reckoning(seen, shift).minutes
+
+
+def reckoning(seen: Attendance, shift: Shift) -> Reckoning:
+    """Time spent away between two stays counts towards the break; 2012 办法: travel never counts."""
+    stays = [_clipped(span.entered.at, span.left.at, shift) for span in seen.spans if span.left]
+    present = sum(((end - start) for start, end in stays), timedelta())
+    away = sum((later[0] - earlier[1] for earlier, later in pairwise(stays)), timedelta())
+    pause = max(timedelta(), timedelta(minutes=shift.break_minutes) - away)
+    return Reckoning(tuple(stays), present, pause)
+
+
+def _clipped(start: datetime, end: datetime, shift: Shift) -> tuple[datetime, datetime]:
+    start = min(max(start, shift.starts_at), shift.ends_at)
+    return start, max(start, min(end, shift.ends_at))
+
+
+def is_below_presence(minutes: int, shift: Shift, percent: int) -> bool:
+    """Whether somebody was there for less than the minimum share of the planned time."""
+    return minutes * 100 < shift.planned_minutes * percent
+
+
+def to_hand_in(shift_id: int) -> list[Claim]:
+    """Held claims of the shift whose attendance was not handed in yet, by place."""
+    held = select(Claim).where(Claim.shift_id == shift_id, Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None))
+    person = joinedload(Claim.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+    return list(db.session.scalars(held.order_by(Claim.place).options(person)))
+
+
+def recorders_of(claim_id: int) -> set[int]:
+    """The accounts of everyone who touched the attendance of a claim."""
+    return set(db.session.scalars(select(Punch.recorded_by_id).where(Punch.claim_id == claim_id)))
+
+
+def recorders(record_ids: Iterable[int]) -> dict[int, set[int]]:
+    """For each entry the accounts that may not confirm it because they recorded it."""
+    ids = list(record_ids)
+    found: dict[int, set[int]] = {id: set() for id in ids}
+    for recorder in db.session.scalars(select(Recorder).where(Recorder.record_id.in_(ids))):
+        found[recorder.record_id].add(recorder.account_id)
+    return found
+
+
+def minutes_on(volunteer_id: int, day: date) -> int:
+    """Everything that stands for the person on a local day, effective or not: what the daily limits look at."""
+    standing = select(func.sum(ServiceRecord.minutes)).where(
+        ServiceRecord.volunteer_id == volunteer_id, ServiceRecord.served_on == day, STANDING
+    )
+    return db.session.scalar(standing) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Minutes of one person that are alike in everything a total can ask for."""
+
+    counts: bool  # effective, and of somebody who took over their account
+    state: RecordState
+    evidence: EvidenceClass
+    category: Category
+    year: int
+    minutes: int
+
+
+def sums(volunteer_id: int) -> list[Sum]:
+    """All minutes of a person, summed once; every total of theirs adds these up."""
+    year = extract("year", ServiceRecord.served_on)
+    alike = (ServiceRecord.state, ServiceRecord.evidence, ServiceRecord.category, year)
+    mine = (
+        select(Account.claimed_at.is_not(None), *alike, func.sum(ServiceRecord.minutes))
+        .join(Volunteer, Volunteer.id == ServiceRecord.volunteer_id)
+        .join(Account, Account.id == Volunteer.account_id)
+        .where(ServiceRecord.volunteer_id == volunteer_id)
+        .group_by(Account.claimed_at, *alike)
+    )
+    return [
+        Sum(bool(claimed) and state is RecordState.EFFECTIVE, state, evidence, category, int(served), minutes)
+        for claimed, state, evidence, category, served, minutes in db.session.execute(mine)
+    ]
+
+
+def totals(volunteer_id: int, year: int | None = None, category: str | None = None) -> dict[EvidenceClass, int]:
+    """Effective minutes by evidence class; A, B, C and D are never added up silently."""
+    return totals_of(sums(volunteer_id), year, category)
+
+
+def totals_of(mine: Iterable[Sum], year: int | None = None, category: str | None = None) -> dict[EvidenceClass, int]:
+    """The same from sums that were read already."""
+    counting = [s for s in mine if s.counts and year in (None, s.year) and category in (None, s.category)]
+    return {each: sum(s.minutes for s in counting if s.evidence is each) for each in EvidenceClass}
+
+
+def of_volunteer(volunteer_id: int) -> Select[ServiceRecord]:
+    """Every entry of a person, newest first, the returned ones too."""
+    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id)
+    newest = mine.order_by(ServiceRecord.served_on.desc(), ServiceRecord.id.desc())
+    joined = (
+        joinedload(ServiceRecord.organization, innerjoin=True),
+        joinedload(ServiceRecord.volunteer, innerjoin=True),
+    )
+    return newest.options(*joined)
+
+
+def waiting(paths: Iterable[str]) -> Select[ServiceRecord]:
+    """What waits for a confirmer or for a higher approval in these subtrees, the most urgent first."""
+    person = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+    return (
+        select(ServiceRecord)
+        .join(Organization, Organization.id == ServiceRecord.organization_id)
+        .where(organizations.under(paths), ServiceRecord.state.in_(WAITS))
+        .order_by(ServiceRecord.due_on, ServiceRecord.started_at, ServiceRecord.id)
+        .options(person, joinedload(ServiceRecord.organization, innerjoin=True))
+    )
+
+
+def shifts_to_hand_in(paths: Iterable[str], now: datetime) -> list[Shift]:
+    """Shifts that are over with somebody on the roster whose times were not handed in, the oldest first."""
+    untold = select(Claim.id).where(
+        Claim.shift_id == Shift.id, Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None)
+    )
+    undo = aliased(Punch)
+    punched = (
+        untold.join(Punch, Punch.claim_id == Claim.id)
+        .outerjoin(undo, undo.undoes_id == Punch.id)
+        .where(Punch.act != Act.UNDO, undo.id.is_(None))
+    )
+    over = (
+        select(Shift)
+        .join(Post, Post.id == Shift.post_id)
+        .join(Organization, Organization.id == Post.organization_id)
+        .where(organizations.under(paths), Shift.state == ShiftState.OPEN, Shift.ends_at <= now, punched.exists())
+        .order_by(Shift.ends_at)
+        .options(joinedload(Shift.post, innerjoin=True))
+    )
+    return list(db.session.scalars(over))
+
+
+def judged_by_nobody_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
+    """Why this person may neither confirm nor approve this entry; None if they may."""
+    if actor.account_id in recorded_by:
+        return _("You recorded part of this attendance, so another person confirms it.")
+    if actor.volunteer_id == record.volunteer_id:
+        return _("These are your own minutes, so another person confirms them.")
+    if record.state is RecordState.APPROVAL and record.confirmed_by_id == actor.account_id:
+        return _("You confirmed this entry, so another person approves it.")
+    if record.state is RecordState.APPROVAL and not reaches_down(actor, record.organization, record.levels_up):
+        return _(
+            "The day is long: a confirmer %(count)d level(s) above the station approves it.",
+            count=record.levels_up,
+        )
+    return None
+
+
+def reaches_down(actor: Actor, organization: Organization, levels: int) -> bool:
+    """Whether the actor is a confirmer of an organization at least so many levels above."""
+    depth = organization.path.count("/")
+    return any(
+        held.role is Role.CONFIRMER
+        and organization.path.startswith(held.path)
+        and depth - held.path.count("/") >= levels
+        for held in actor.held
+    )
+
+
+# --- what the pages tell ------------------------------------------------------------------------------------
+
+
+def marks(below_presence: bool, evidence: EvidenceClass | None, levels_up: int) -> tuple[Mark, ...]:
+    """What is remarkable about an entry; the unremarkable ones may be confirmed together."""
+    found = {
+        Mark.BELOW_PRESENCE: below_presence,
+        Mark.AFTERWARDS: evidence is EvidenceClass.C,
+        Mark.LONG_DAY: levels_up == 1,
+        Mark.LONGER_DAY: levels_up > 1,
+    }
+    return tuple(mark for mark, holds in found.items() if holds)
+
+
+def marks_of(record: ServiceRecord) -> tuple[Mark, ...]:
+    return marks(record.below_presence, record.evidence, record.levels_up)
+
+
+def levels_up(minutes: int, organization: Organization, limits: Mapping[Limit, int]) -> int:
+    """How many levels above must approve a day of so many minutes: over 8 h one, over 12 h two (domain c5)."""
+    over = [name for name in (Limit.DAILY_HOURS, Limit.DAILY_HOURS_HIGHER) if minutes > limits[name] * HOUR]
+    return min(len(over), len(organization.ancestors))
+
+
+def due_on(shift: Shift, limits: Mapping[Limit, int]) -> date:
+    """The last day for recording and confirming: ten working days after the end (办法 art. 11)."""
+    return workdays.after(clock.today(shift.ends_at), limits[Limit.CONFIRM_WORKING_DAYS])
+
+
+def record_within(record_id: int, paths: Iterable[str]) -> ServiceRecord | None:
+    """The entry with its person, shift and organization, if it lies within these subtrees."""
+    mine = select(ServiceRecord).join(ServiceRecord.organization).options(*WHOLE)
+    return db.session.scalar(mine.where(ServiceRecord.id == record_id, organizations.under(paths)))
+
+
+def own_record(record_id: int, volunteer_id: int) -> ServiceRecord | None:
+    """The entry, if it is this person's."""
+    mine = select(ServiceRecord).options(*WHOLE)
+    return db.session.scalar(mine.where(ServiceRecord.id == record_id, ServiceRecord.volunteer_id == volunteer_id))
+
+
+def are_within(record_ids: Iterable[int], paths: Iterable[str]) -> bool:
+    """Whether all these entries exist within the subtrees."""
+    ids = set(record_ids)
+    known = select(func.count()).select_from(ServiceRecord).join(ServiceRecord.organization)
+    return db.session.scalar(known.where(ServiceRecord.id.in_(ids), organizations.under(paths))) == len(ids)
+
+
+def with_records(shift: Shift) -> list[tuple[Claim, ServiceRecord | None, int]]:
+    """Held claims of the shift by place, each with its latest entry and what stands for the person on that day."""
+    later = aliased(ServiceRecord)
+    newest = select(func.max(later.id)).where(later.claim_id == Claim.id).scalar_subquery()
+    standing = select(func.coalesce(func.sum(later.minutes), 0)).where(
+        later.volunteer_id == Claim.volunteer_id,
+        later.served_on == clock.today(shift.starts_at),
+        later.state != RecordState.RETURNED,
+    )
+    found = (
+        select(Claim, ServiceRecord, standing.scalar_subquery())
+        .outerjoin(ServiceRecord, ServiceRecord.id == newest)
+        .where(Claim.shift_id == shift.id, Claim.state == ClaimState.HELD)
+        .order_by(Claim.place)
+        .options(attendance.NAMED)
+    )
+    return list(db.session.execute(found))
+
+
+def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
+    """Returned entries in these subtrees that no other followed yet, the latest first."""
+    again = aliased(ServiceRecord)
+    followed_by = select(again.id).where(again.claim_id == ServiceRecord.claim_id, again.id > ServiceRecord.id)
+    mine = select(ServiceRecord).join(ServiceRecord.organization).join(ServiceRecord.claim)
+    found = mine.where(
+        organizations.under(paths),
+        ServiceRecord.state == RecordState.RETURNED,
+        Claim.state == ClaimState.HELD,
+        ~followed_by.exists(),
+    )
+    return list(db.session.scalars(found.order_by(ServiceRecord.returned_at.desc()).limit(100).options(*WHOLE)))
+
+
+def names(account_ids: Iterable[int | None]) -> dict[int, str]:
+    """What the people behind these accounts are called."""
+    wanted = select(Account.id, Account.name).where(Account.id.in_({id for id in account_ids if id}))
+    return dict(db.session.execute(wanted).all())
+
+
+def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organization | None]:
+    """For each entry the nearest organization with somebody who may decide on it; None if nobody may yet."""
+    waiting = list(records)
+    if not waiting:
+        return {}
+    barred = recorders(record.id for record in waiting)
+    able = _confirmers(_owner(record) for record in waiting)
+    return {record.id: _deciding(record, barred[record.id], able) for record in waiting}
+
+
+def _deciding(record: ServiceRecord, recorded_by: set[int], able: Confirmers) -> Organization | None:
+    levels = record.levels_up if record.state is RecordState.APPROVAL else 0
+    person = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    return nearest(_owner(record), levels, recorded_by | {person, record.confirmed_by_id or 0}, able)
+
+
+def _owner(record: ServiceRecord) -> Organization:
+    return db.session.get_one(Organization, record.organization_id)
+
+
+def confirming_organization(record: ServiceRecord) -> Organization | None:
+    """The nearest organization with somebody who may act on the entry; None if nobody may yet."""
+    return deciding_organizations([record])[record.id]
+
+
+def nearest(organization: Organization, levels: int, barred: set[int], able: Confirmers) -> Organization | None:
+    """The first organization at least so many levels up with a confirmer who is not barred."""
+    for id in [organization.id, *organization.ancestors][levels:]:
+        found, accounts = able.get(id, (organization, set()))
+        if accounts - barred:
+            return found
+    return None
+
+
+def confirmers_of(organization: Organization) -> Confirmers:
+    """The organizations at and above this one that have confirmers, with their accounts."""
+    return _confirmers([organization])
+
+
+def _confirmers(below: Iterable[Organization]) -> Confirmers:
+    ids = {id for organization in below for id in [organization.id, *organization.ancestors]}
+    held = (
+        select(Organization, Grant.account_id)
+        .join(Grant, Grant.organization_id == Organization.id)
+        .join(Account, Account.id == Grant.account_id)
+        .where(Organization.id.in_(ids), Grant.role == Role.CONFIRMER, Grant.revoked_at.is_(None))
+        .where(Organization.closed_at.is_(None), Account.closed_at.is_(None))
+    )
+    found: Confirmers = {}
+    for organization, account_id in db.session.execute(held):
+        found.setdefault(organization.id, (organization, set()))[1].add(account_id)
+    return found
+
+
+def follower(record: ServiceRecord) -> int | None:
+    """The entry that was made for the same attendance after this one was returned."""
+    later = select(func.max(ServiceRecord.id)).where(ServiceRecord.claim_id == record.claim_id)
+    return db.session.scalar(later.where(ServiceRecord.id > record.id))
+
+
+def unhanded(volunteer_id: int) -> list[tuple[Claim, Attendance]]:
+    """Attendance of the person that no entry was made of yet, the latest first."""
+    entered = select(ServiceRecord.id).where(ServiceRecord.claim_id == Claim.id)
+    offered_by = contains_eager(Punch.claim).contains_eager(Claim.shift).contains_eager(Shift.post)
+    observed = (
+        attendance.standing_punches().join(Punch.claim).join(Claim.shift).join(Shift.post).join(Post.organization)
+    )
+    mine = observed.where(Claim.volunteer_id == volunteer_id, Claim.state == ClaimState.HELD, ~entered.exists())
+    punches = list(db.session.scalars(mine.options(offered_by.contains_eager(Post.organization))))
+    claims = {punch.claim_id: punch.claim for punch in punches}
+    found = [(claims[id], seen) for id, seen in attendance.paired(punches).items()]
+    return sorted(found, key=lambda pair: pair[0].shift.starts_at, reverse=True)

@@ -1,0 +1,48 @@
+"""The volunteer's side of the record: totals, and every entry opened down to the punches."""
+
+from enum import StrEnum
+from typing import TypeVar
+
+from flask import Blueprint, abort, request
+from flask.typing import ResponseReturnValue
+
+from blueprints.claims.models import EvidenceClass
+from blueprints.identity.access import actor, volunteer_only
+from blueprints.posts.models import Category
+from blueprints.records import entry, queries
+from blueprints.records.mine import Choice, mine
+from core import clock
+from core.web import respond
+
+bp = Blueprint("records", __name__)
+E = TypeVar("E", bound=StrEnum)
+YEARS = range(1949, 2200)
+
+
+@bp.get("/me/records")
+@volunteer_only
+def my_records() -> ResponseReturnValue:
+    choice = _choice()
+    return respond("records/mine.html", view=mine(actor(), choice, clock.now()), choice=choice)
+
+
+@bp.get("/me/records/<int:record_id>")
+@volunteer_only
+def my_record(record_id: int) -> ResponseReturnValue:
+    record = queries.own_record(record_id, actor().volunteer_id or 0) or abort(404)
+    return respond("records/my_record.html", whole=entry.whole(record))
+
+
+def _choice() -> Choice:
+    """What the address asks for; what it asks wrongly is as if it had not asked."""
+    year, before = request.args.get("year", type=int), request.args.get("before", type=int)
+    return Choice(
+        year if year in YEARS else None,
+        _member(Category, request.args.get("category", "")),
+        _member(EvidenceClass, request.args.get("evidence", "")),
+        before if before and 0 < before < 2**31 else None,
+    )
+
+
+def _member(kind: type[E], value: str) -> E | None:
+    return kind(value) if value in set(kind) else None

@@ -1,0 +1,142 @@
+"""What waits to be confirmed or approved, as one staff member sees it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from blueprints.claims.models import Claim
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Organization
+from blueprints.posts.models import Shift
+from blueprints.records import queries
+from blueprints.records.models import WAITS, Mark, RecordState, ServiceRecord
+from core import clock, workdays
+from core.actor import Actor, Role
+from core.db import db
+from core.i18n import _
+
+SHIFTS_A_PAGE = 20
+MOST_LISTED = 100
+SOON = 5  # working days before the due date from which it is said in amber
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, and what this person may do with it."""
+
+    record: ServiceRecord
+    marks: tuple[Mark, ...]
+    barred: str | None  # why this person may not decide on it
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it may be confirmed together with others."""
+        return not self.barred and not self.marks and self.record.state is RecordState.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The entries of one shift."""
+
+    shift: Shift
+    organization: Organization
+    entries: tuple[Entry, ...]
+    handed_in_by: str
+    due_on: date
+    due_tone: str
+
+    @property
+    def plain_ids(self) -> list[int]:
+        return [entry.record.id for entry in self.entries if entry.is_plain]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A shift whose times are to be handed in or confirmed, by when, and for how many people."""
+
+    shift: Shift
+    due_on: date
+    tone: str
+    people: int = 0
+
+
+def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tuple[list[Group], bool]:
+    """The shifts with entries that wait, the most urgent first, and whether there are more."""
+    ids = _shift_ids(paths, page)
+    waiting = queries.waiting(paths).join(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
+    found = list(db.session.scalars(waiting.where(Claim.shift_id.in_(ids[:SHIFTS_A_PAGE]))))
+    entries = entries_of(found, actor)
+    told = queries.names(record.handed_in_by_id for record in found)
+    by_shift: dict[int, list[Entry]] = {}
+    for entry in entries:
+        by_shift.setdefault(entry.record.claim.shift_id, []).append(entry)
+    return [_group(by_shift[id], told, today) for id in ids if id in by_shift], len(ids) > SHIFTS_A_PAGE
+
+
+def _shift_ids(paths: Sequence[str], page: int) -> list[int]:
+    urgent = (
+        select(Claim.shift_id)
+        .join(ServiceRecord, ServiceRecord.claim_id == Claim.id)
+        .join(ServiceRecord.organization)
+        .where(organizations.under(paths), ServiceRecord.state.in_(WAITS))
+        .group_by(Claim.shift_id)
+        .order_by(func.min(ServiceRecord.due_on), Claim.shift_id)
+    )
+    start = (page - 1) * SHIFTS_A_PAGE
+    return list(db.session.scalars(urgent.offset(start).limit(SHIFTS_A_PAGE + 1)))
+
+
+def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:
+    """What this person may do with each of these entries."""
+    recorded = queries.recorders(record.id for record in records)
+    return [Entry(each, queries.marks_of(each), barred_because(each, actor, recorded[each.id])) for each in records]
+
+
+def barred_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
+    """Why this person may not decide on the entry: the rule's reason, or that it is not their role."""
+    if not actor.may(Role.CONFIRMER, record.organization.path):
+        return str(_("A confirmer decides on this."))
+    return queries.judged_by_nobody_because(record, actor, recorded_by)
+
+
+def _group(entries: list[Entry], told: dict[int, str], today: date) -> Group:
+    first = entries[0].record
+    due = min(entry.record.due_on for entry in entries)
+    placed = sorted(entries, key=lambda entry: entry.record.claim.place or 0)
+    return Group(
+        first.claim.shift, first.organization, tuple(placed), told[first.handed_in_by_id], due, due_tone(due, today)
+    )
+
+
+def dues(paths: Sequence[str], now: datetime) -> list[Due]:
+    """The shifts that are over and were not handed in, the oldest first."""
+    limits, today = organizations.limits(), clock.today(now)
+    found = [(shift, queries.due_on(shift, limits)) for shift in queries.shifts_to_hand_in(paths, now)]
+    return [Due(shift, due, due_tone(due, today)) for shift, due in found]
+
+
+def handed_in(paths: Sequence[str], today: date) -> list[Due]:
+    """The shifts with entries that wait for a second person, the most urgent first."""
+    due = func.min(ServiceRecord.due_on)
+    found = (
+        select(Shift, due, func.count(ServiceRecord.id))
+        .join(Claim, Claim.shift_id == Shift.id)
+        .join(ServiceRecord, ServiceRecord.claim_id == Claim.id)
+        .join(ServiceRecord.organization)
+        .where(organizations.under(paths), ServiceRecord.state.in_(WAITS))
+        .group_by(Shift.id)
+        .order_by(due, Shift.id)
+        .limit(MOST_LISTED)
+        .options(selectinload(Shift.post))
+    )
+    return [Due(shift, day, due_tone(day, today), people) for shift, day, people in db.session.execute(found)]
+
+
+def due_tone(due: date, today: date) -> str:
+    """Red on the last day and after it, amber in the five working days before (domain c1)."""
+    if today >= due:
+        return "danger"
+    return "pending" if workdays.after(today, SOON) >= due else "info"

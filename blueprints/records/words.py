@@ -1,0 +1,22 @@
+"""What the states of an entry and its marks are called."""
+
+from enum import StrEnum
+from typing import Any
+
+from blueprints.records.models import Deed, Mark, RecordState
+from core.i18n import lazy
+
+WORDS: dict[StrEnum, Any] = {
+    RecordState.PENDING: lazy("To be confirmed"),
+    RecordState.APPROVAL: lazy("To be approved"),
+    RecordState.EFFECTIVE: lazy("Effective"),
+    RecordState.RETURNED: lazy("Returned"),
+    Deed.HANDED_IN: lazy("Handed in"),
+    Deed.CONFIRMED: lazy("Confirmed"),
+    Deed.APPROVED: lazy("Approved above"),
+    Deed.SENT_BACK: lazy("Returned"),
+    Mark.BELOW_PRESENCE: lazy("There for less than the minimum"),
+    Mark.AFTERWARDS: lazy("Entered afterwards"),
+    Mark.LONG_DAY: lazy("Long day, one level above approves"),
+    Mark.LONGER_DAY: lazy("Very long day, two levels above approve"),
+}
