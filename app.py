@@ -1,0 +1,77 @@
+"""The application, put together. Nothing else happens here."""
+
+from typing import Any
+
+from flask import Blueprint
+from flask_compress import Compress
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+from sqlalchemy.exc import IntegrityError, OperationalError
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from blueprints.admin import cli
+from blueprints.admin import demo_routes
+from blueprints.admin import desk as admin_desk
+from blueprints.admin import people as admin_people
+from blueprints.admin import routes as admin_routes
+from blueprints.admin import words as admin_words
+from blueprints.claims import changes as claims_changes
+from blueprints.claims import desk as claims_desk
+from blueprints.claims import routes as claims_routes
+from blueprints.claims import words as claims_words
+from blueprints.identity import access
+from blueprints.identity import me as identity_me
+from blueprints.identity import routes as identity_routes
+from blueprints.identity import words as identity_words
+from blueprints.messages import routes as messages_routes
+from blueprints.posts import desk as posts_desk
+from blueprints.posts import words as posts_words
+from blueprints.records import desk as records_desk
+from blueprints.records import routes as records_routes
+from blueprints.records import words as records_words
+from core import config, display, health, i18n, prefs, security, words
+from core.assets import Assets
+from core.db import db
+from core.refusal import Refusal
+from core.web import App, collide, explain, refuse, stay_calm
+
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    identity_routes.bp,
+    identity_me.bp,
+    messages_routes.bp,
+    posts_desk.bp,
+    claims_routes.bp,
+    claims_desk.bp,
+    records_routes.bp,
+    records_desk.bp,
+    claims_changes.bp, admin_desk.bp, admin_people.bp, admin_routes.bp, demo_routes.bp)
+WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, records_words, admin_words)]
+csrf = CSRFProtect()
+
+
+def create_app(**overrides: Any) -> App:
+    """Build the application; `overrides` replace settings of core.config, for tests and commands."""
+    app = App(__name__, static_folder=None)  # core.assets serves them, hashed and compressed
+    app.config.from_mapping(config.load())
+    app.config.update(overrides)
+    app.load_viewer = access.load_viewer
+    db.init_app(app)
+    Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=False)
+    for part in (prefs, i18n, security, display, health):
+        part.init_app(app)
+    words.init_app(app, *WORDS)
+    csrf.init_app(app)
+    Compress(app)
+    Assets(config.ROOT / "static").init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(IntegrityError, collide)
+    app.register_error_handler(OperationalError, stay_calm)
+    app.register_error_handler(HTTPException, explain)
+    app.context_processor(lambda: {"viewer": access.viewer(), "html_lang": i18n.language().replace("_", "-")})
+    cli.init_cli(app)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
+    return app

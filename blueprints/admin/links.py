@@ -1,0 +1,20 @@
+"""Addresses that leave the screen: printed, sent on, or read by a phone's camera."""
+
+import segno
+from flask import current_app, request, url_for
+
+
+def invitation_link(code: str) -> str:
+    """Where somebody who was invited reads what is offered."""
+    return public(url_for("invitations.show_offer", code=code))
+
+
+def public(path: str) -> str:
+    """The whole address of a path of this installation (setting PUBLIC_URL, else as this request came)."""
+    base: str = current_app.config["PUBLIC_URL"] or request.url_root.rstrip("/")
+    return base + path
+
+
+def qr(link: str) -> str:
+    """A picture of the link for an <img>; black on white in every colour scheme, so that cameras read it."""
+    return str(segno.make(link, error="m").svg_data_uri(scale=4, border=3, dark="#000", light="#fff"))

@@ -1,0 +1,122 @@
+"""What organizations, the numbers of the rules and the traces of changes are called."""
+
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from blueprints.identity.words import WORDS as ROLES
+from blueprints.organizations.models import Limit, OrganizationKind
+from core.actor import Role
+from core.audit import AuditEntry
+from core.i18n import _, lazy
+
+WORDS: dict[StrEnum, Any] = {
+    OrganizationKind.OFFICE: lazy("District office"),
+    OrganizationKind.LEAGUE: lazy("League committee"),
+    OrganizationKind.BRANCH: lazy("League branch"),
+    OrganizationKind.ASSOCIATION: lazy("Volunteers' association"),
+    OrganizationKind.COMMUNITY: lazy("Community or village committee"),
+    OrganizationKind.STATION: lazy("Volunteer station"),
+    OrganizationKind.TEAM: lazy("Volunteer team"),
+    OrganizationKind.SCHOOL: lazy("School"),
+    OrganizationKind.UNIT: lazy("Public body or company"),
+    Limit.CANCEL_HOURS: lazy("Free cancelling ends before the start (hours)"),
+    Limit.OFFER_MINUTES: lazy("An offered place is kept (minutes)"),
+    Limit.CHECK_IN_BEFORE_MINUTES: lazy("Check-in opens before the start (minutes)"),
+    Limit.CHECK_OUT_AFTER_MINUTES: lazy("Check-out stays open after the end (minutes)"),
+    Limit.CLOSE_AFTER_MINUTES: lazy("A shift counts as closed after its end (minutes)"),
+    Limit.MINIMUM_PRESENCE_PERCENT: lazy("Minimum presence (percent of the planned time)"),
+    Limit.MINIMUM_AGE_YEARS: lazy("Minimum age to register (years)"),
+    Limit.DAILY_HOURS: lazy("A day needs higher approval above (hours)"),
+    Limit.DAILY_HOURS_HIGHER: lazy("A day needs approval two levels up above (hours)"),
+    Limit.CONFIRM_WORKING_DAYS: lazy("Entries are confirmed within (working days)"),
+}
+
+MEANINGS: dict[Role, Any] = {
+    Role.CLERK: lazy("publishes posts, keeps rosters, hands in times and helps people at the counter"),
+    Role.CONFIRMER: lazy("confirms or returns the times that others handed in"),
+    Role.ADMINISTRATOR: lazy("founds organizations, gives roles and approves registrations"),
+}
+
+CONSEQUENCES: dict[Limit, Any] = {
+    Limit.CANCEL_HOURS: lazy("Until then a place can be given up without a mark; later with a reason, marked late."),
+    Limit.OFFER_MINUTES: lazy("A place freed shortly before the start is offered to the first in line for so long."),
+    Limit.CHECK_IN_BEFORE_MINUTES: lazy("Nobody can check in earlier; minutes count from the start of the shift."),
+    Limit.CHECK_OUT_AFTER_MINUTES: lazy("Whoever has not checked out by then has an open punch that a clerk settles."),
+    Limit.CLOSE_AFTER_MINUTES: lazy("Times entered after that are evidence of class C."),
+    Limit.MINIMUM_PRESENCE_PERCENT: lazy("Below it the minutes wait for a confirmer with the reason; never zero."),
+    Limit.MINIMUM_AGE_YEARS: lazy("Nobody younger can register."),
+    Limit.DAILY_HOURS: lazy("Above it the minutes of the day need the level above as well."),
+    Limit.DAILY_HOURS_HIGHER: lazy("Above it the minutes of the day need two levels up."),
+    Limit.CONFIRM_WORKING_DAYS: lazy("After that an entry is overdue (at most ten by 办法 art. 11)."),
+}
+
+# What the audit page says of each `action` of core.audit; a test finds an action that has no words.
+ACTIONS: dict[str, Any] = {
+    "founded": lazy("created an organization"),
+    "organization changed": lazy("changed an organization"),
+    "closed": lazy("closed an organization"),
+    "limit set": lazy("set a number of the rules"),
+    "invited": lazy("invited somebody to a role"),
+    "invitation taken back": lazy("took back an invitation"),
+    "role given": lazy("gave a role"),
+    "role taken back": lazy("took back a role"),
+    "registration approved": lazy("approved a registration"),
+    "registration returned": lazy("returned a registration"),
+    "registration rejected": lazy("rejected a registration"),
+    "registered somebody": lazy("registered somebody at the counter"),
+    "phone shown": lazy("looked at a whole phone number"),
+    "guardian recorded": lazy("recorded a guardian's consent"),
+    "guardian withdrawn": lazy("withdrew a guardian's consent"),
+    "skill verified": lazy("saw the proof of a skill"),
+    "slip issued": lazy("issued a one-time slip"),
+    "account claimed": lazy("took over an account that a clerk had made"),
+    "password changed": lazy("set a new password"),
+    "phone changed": lazy("moved an account to another phone number"),
+    "left": lazy("left for good"),
+    "post drafted": lazy("drafted a post"),
+    "draft revised": lazy("revised a draft"),
+    "draft discarded": lazy("discarded a draft"),
+    "post published": lazy("published a post"),
+    "post changed": lazy("changed a post"),
+    "post cancelled": lazy("cancelled a post"),
+    "shift added": lazy("added a shift"),
+    "shift changed": lazy("changed a shift"),
+    "shift cancelled": lazy("cancelled a shift"),
+    "claimed for": lazy("claimed a shift for somebody"),
+    "released": lazy("freed somebody's place"),
+    "walk-in added": lazy("added a walk-in"),
+    "checked in": lazy("checked somebody in"),
+    "checked out": lazy("checked somebody out"),
+    "undone": lazy("undid an entry of the roll-call"),
+    "times stated": lazy("entered somebody's times"),
+    "handed in": lazy("handed in times"),
+    "confirmed": lazy("confirmed an entry"),
+    "approved": lazy("approved an entry of a long day"),
+    "returned": lazy("returned an entry"),
+}
+
+
+def told(entry: AuditEntry) -> str:
+    """The change in words, with what it was about as far as that is no personal text."""
+    details = json.loads(entry.details)
+    parts = [str(say(details[key])) for key, say in DETAILS.items() if details.get(key) not in (None, "")]
+    return " · ".join([str(ACTIONS.get(entry.action, entry.action)), *parts])
+
+
+def _limit_word(name: str) -> Any:
+    return WORDS[Limit(name)]
+
+
+def _role_word(role: str) -> Any:
+    return ROLES[Role(role)]
+
+
+DETAILS: dict[str, Callable[[Any], Any]] = {
+    "role": _role_word,
+    "limit": _limit_word,
+    "before": lambda value: _("before %(value)s", value=value),
+    "after": lambda value: _("now %(value)s", value=value),
+    "reason": lambda value: _("reason: %(value)s", value=value),
+}
