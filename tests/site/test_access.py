@@ -1,0 +1,182 @@
+"""Every route × every role × somebody else's id: who may not see a thing is not even told that it exists."""
+
+import pytest
+
+from blueprints.claims import actions as claims
+from blueprints.claims.models import Act
+from blueprints.identity.models import (
+    Consent,
+    Grant,
+    GuardianMethod,
+    Guardianship,
+    Invitation,
+    Purpose,
+    Slip,
+    SlipPurpose,
+    VolunteerSkill,
+)
+from blueprints.records import actions as records
+from core.actor import Role
+from core.db import db
+from tests.claims.test_claiming import actor_of
+from tests.factories import (
+    BEFORE,
+    FOREVER,
+    HOUR,
+    START,
+    make_post,
+    make_shift,
+    make_world,
+    saved,
+    sign_in,
+)
+
+# Whoever may call these needs no account; everything else asks for one.
+PUBLIC = {
+    "assets", "manifest", "static", "health.healthz",
+    "claims.list_shifts", "claims.show_shift", "claims.calendar",
+}  # fmt: skip
+
+
+@pytest.fixture
+def world():
+    return make_world()
+
+
+@pytest.fixture
+def ids(world):
+    """One row of everything, all of it belonging to the station in Nanhu."""
+    post = make_post(world.station)
+    shift = make_shift(post)
+    draft = make_post(world.station, state="draft", published_at=None, published_by_id=None)
+    held = claims.claim(shift.id, actor_of(world.lin), now=BEFORE)
+    punch = claims.punch(held.id, Act.IN, world.chen, now=START)
+    claims.punch(held.id, Act.OUT, world.chen, now=START + 2 * HOUR)
+    record = records.hand_in(shift.id, world.chen, now=START + 3 * HOUR)[0]
+    open_claim = claims.claim(make_shift(post, starts_at=START + 24 * HOUR).id, actor_of(world.zhou), now=BEFORE)
+    grant = db.session.scalars(db.select(Grant).where(Grant.account_id == world.chen.account_id)).one()
+    invitation = Invitation(code_hash="x" * 64, name="徐", role=Role.CLERK, organization_id=world.station.id)
+    invitation.created_at, invitation.expires_at, invitation.invited_by_id = BEFORE, FOREVER, world.qian.account_id
+    saved(invitation)
+    skill = saved(VolunteerSkill(volunteer_id=world.lin.id, skill="nursing"))
+    guardian = Guardianship(volunteer_id=world.lin.id, guardian_name="林父", relation="父亲", given_at=BEFORE)
+    guardian.guardian_phone, guardian.method = "+8619900000099", GuardianMethod.IN_PERSON
+    guardian.recorded_by_id = world.chen.account_id
+    saved(guardian)
+    slip = Slip(account_id=world.lin.account_id, purpose=SlipPurpose.PASSWORD, code_hash="y" * 64, issued_at=BEFORE)
+    slip.expires_at, slip.issued_by_id = FOREVER, world.chen.account_id
+    consent = Consent(account_id=world.lin.account_id, purpose=Purpose.LEAGUE, text_version="1", given_at=BEFORE)
+    saved(slip), saved(consent)
+    return {
+        "shift_id": shift.id,
+        "post_id": post.id,
+        "draft_id": draft.id,
+        "claim_id": open_claim.id,
+        "punch_id": punch.id,
+        "record_id": record.id,
+        "organization_id": world.station.id,
+        "volunteer_id": world.lin.id,
+        "account_id": world.lin.account_id,
+        "grant_id": grant.id,
+        "invitation_id": invitation.id,
+        "skill_id": skill.id,
+        "guardianship_id": guardian.id,
+        "session_id": actor_of(world.lin).session_id,
+        "slip_id": slip.id,
+        "consent_id": consent.id,
+    }
+
+
+def addresses(app, ids):
+    """Every route of the application with the ids filled in: endpoint, method, address, access."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        values = {name: ids.get(name, "none") for name in rule.arguments}
+        if rule.endpoint == "assets":
+            continue
+        method = "POST" if "POST" in rule.methods else "GET"
+        view = app.view_functions[rule.endpoint]
+        yield rule, method, adapter.build(rule.endpoint, values), getattr(view, "access", "public")
+
+
+def ask(client, method, address):
+    return client.post(address) if method == "POST" else client.get(address)
+
+
+def test_a_visitor_is_sent_to_sign_in_from_everything_that_is_not_public(app, client, ids):
+    wrong = []
+    for rule, method, address, access in addresses(app, ids):
+        answer = ask(client, method, address)
+        if access != "public" and (answer.status_code != 303 or "/sign-in" not in answer.headers["Location"]):
+            wrong.append((rule.endpoint, address, answer.status_code))
+        if answer.status_code >= 500:
+            wrong.append((rule.endpoint, address, answer.status_code))
+    assert wrong == []
+
+
+# What each stranger may do to the station's things: nothing.
+STRANGERS = ["shen", "gu", "pan", "he"]
+REFUSED = {403, 404}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_strangers_get_404_or_403_for_everything_of_the_station(app, client, world, ids, stranger):
+    who = getattr(world, stranger)
+    sign_in(client, who.account_id)
+    wrong = []
+    for rule, method, address, access in addresses(app, ids):
+        ours = set(rule.arguments) & set(ids)
+        if not ours or access == "public" or rule.endpoint in OPEN_TO_ALL_VOLUNTEERS:
+            continue
+        answer = ask(client, method, address)
+        if answer.status_code not in REFUSED:
+            wrong.append((rule.endpoint, address, answer.status_code))
+    assert wrong == []
+
+
+# A signed-in person may try these on anybody's shift; the rules decide.
+OPEN_TO_ALL_VOLUNTEERS = {"claims.create_claim"}
+
+
+@pytest.mark.parametrize("stranger", ["lin", "chen", "wu", "qian"])
+def test_ids_that_do_not_exist_are_404_for_everybody(app, client, world, ids, stranger):
+    who = getattr(world, stranger)
+    sign_in(client, who.account_id)
+    nothing = dict.fromkeys(ids, 2**31 - 1)
+    wrong = []
+    for rule, method, address, access in addresses(app, nothing):
+        if set(rule.arguments) & set(ids):
+            answer = ask(client, method, address)
+            if answer.status_code not in REFUSED:
+                wrong.append((rule.endpoint, address, answer.status_code, access))
+    assert wrong == []
+
+
+ROLE_OF = {"lin": "volunteer", "chen": "clerk", "wu": "confirmer", "qian": "administrator"}
+
+
+@pytest.mark.parametrize("who", list(ROLE_OF))
+def test_no_role_implies_another(app, client, world, ids, who):
+    """A route that names roles refuses everybody who holds none of them."""
+    sign_in(client, getattr(world, who).account_id)
+    wrong = []
+    for rule, method, address, access in addresses(app, ids):
+        roles = access.removeprefix("staff:").split(",") if access.startswith("staff:") else []
+        if roles and ROLE_OF[who] not in roles:
+            answer = ask(client, method, address)
+            if answer.status_code not in REFUSED:
+                wrong.append((rule.endpoint, address, answer.status_code))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("who", ["lin", "chen", "wu", "qian", "gu", "pan", "he"])
+def test_nothing_ever_crashes_on_an_empty_form(app, client, world, ids, who):
+    sign_in(client, getattr(world, who).account_id)
+    crashed = []
+    for rule, method, address, _access in addresses(app, ids):
+        if rule.endpoint == "identity.sign_out":
+            continue
+        answer = ask(client, method, address)
+        if answer.status_code >= 500 and rule.endpoint != "health.healthz":
+            crashed.append((rule.endpoint, address, answer.status_code))
+    assert crashed == []
