@@ -288,7 +288,7 @@ def doctor_command() -> None:
             if finding.remedy:
                 click.echo(f"          {finding.remedy}")
     problems = verdicts.count(doctor.Verdict.PROBLEM)
-    click.echo(f"{len(verdicts)} checks, {problems} problems.")
+    click.echo(f"{len(verdicts)} checks; problems: {problems}")
     raise SystemExit(1 if problems else 0)
 
 

@@ -326,4 +326,6 @@ class Tree:
 
 def _tree() -> Tree:
     below = select(Division.id, Division.name).where(Division.level.not_in([Level.PROVINCE, Level.CITY]))
-    return Tree(dict(db.session.execute(below.order_by(Division.id)).tuples().all()))
+    # Rows are no pairs for mypy, so dict() would not do.
+    names = {code: name for code, name in db.session.execute(below.order_by(Division.id))}  # noqa: C416
+    return Tree(names)

@@ -236,22 +236,27 @@ def _back(shift_id: int) -> ResponseReturnValue:
 @volunteer_only
 def own_schedule() -> ResponseReturnValue:
     """Where I must be, and where I was."""
-    volunteer, now = _volunteer(), clock.now()
-    past = schedule.past(volunteer.id, now, request.args.get("before", type=int))
-    coming = [] if "before" in request.args else schedule.coming(volunteer.id, now)
+    volunteer, before = _volunteer(), request.args.get("before", type=int)
+    feed_url = f"{_base_url()}/calendar/{feed.token(volunteer)}.ics"
+    return respond("claims/schedule.html", feed_url=feed_url, **_days(volunteer.id, before, clock.now()))
+
+
+def _days(volunteer_id: int, before: int | None, now: datetime) -> dict[str, Any]:
+    """What comes, on the first page only, and a page of what is past."""
+    paging = "before" in request.args
+    past = schedule.past(volunteer_id, now, before)
+    coming = [] if paging else schedule.coming(volunteer_id, now)
     shown = past[: schedule.PAGE]
-    return respond(
-        "claims/schedule.html",
-        days=schedule.by_day(coming),
-        own=schedule.positions(volunteer.id, coming),
-        cancel_hours=schedule.cancel_hours(),
-        past=shown,
-        seen=queries.attendances(claim.id for claim in shown),
-        older=f"/me/schedule?before={shown[-1].id}" if len(past) > len(shown) else None,
-        newer="/me/schedule" if "before" in request.args else None,
-        feed_url=f"{_base_url()}/calendar/{feed.token(volunteer)}.ics",
-        now=now,
-    )
+    return {
+        "days": schedule.by_day(coming),
+        "own": schedule.positions(volunteer_id, coming),
+        "cancel_hours": schedule.cancel_hours(),
+        "past": shown,
+        "seen": queries.attendances(claim.id for claim in shown),
+        "older": f"/me/schedule?before={shown[-1].id}" if len(past) > len(shown) else None,
+        "newer": "/me/schedule" if paging else None,
+        "now": now,
+    }
 
 
 def _volunteer() -> Volunteer:

@@ -46,7 +46,7 @@ def actor() -> Actor:
 
 def public(view: View[P]) -> View[P]:
     """Anyone may call it; the list of these stands in one test."""
-    return _guarded(view, lambda asking: None, "public")
+    return _guarded(view, lambda _asking: None, "public")
 
 
 def signed_in(view: View[P]) -> View[P]:

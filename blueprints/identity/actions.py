@@ -42,7 +42,7 @@ SESSION_LIFE = timedelta(days=60)
 FORGOTTEN_AFTER = timedelta(days=30)  # how long an ended session still tells whose it was
 SLIP_LIFE, MAIL_LIFE = timedelta(hours=72), timedelta(hours=3)
 ERASED = "已注销"
-STATIONS_ROLES = (Role.CLERK, Role.ADMINISTRATOR)
+ISSUERS = (Role.CLERK, Role.ADMINISTRATOR)
 
 
 # ── what areas further to the right take part in ──
@@ -444,7 +444,7 @@ def _require_issuer(account: Account, organization: Organization, actor: Actor) 
     """A slip opens an account: nobody gets at their own this way, and nobody at that of those above them."""
     if account.id == actor.account_id:
         raise Refusal(_("You cannot issue a slip for yourself. Please ask a colleague."))
-    if not any(actor.may(role, organization.path) for role in STATIONS_ROLES):
+    if not any(actor.may(role, organization.path) for role in ISSUERS):
         raise Refusal(_("You may not issue slips here. Please ask the station's clerk."))
     held = select(Organization.path).join(Grant, Grant.organization_id == Organization.id)
     paths = db.session.scalars(held.where(Grant.account_id == account.id, Grant.revoked_at.is_(None)))
@@ -510,20 +510,24 @@ def _mail_slip(account: Account, purpose: SlipPurpose, url: str, now: datetime) 
     return slip
 
 
-def _use(slip_id: int, purpose: SlipPurpose, now: datetime) -> Slip:
-    """Use the slip up; nobody can use it twice, because it stays locked until the rest is done."""
+def _use(slip_id: int, purpose: SlipPurpose, now: datetime) -> tuple[Slip, Account]:
+    """Use the slip up, with its account locked first, as whoever issues the next one does."""
+    account = lock(Account, _owner(slip_id))
+    if account.closed_at:
+        raise Refusal(unusable())
+    return _use_up(slip_id, purpose, now), account
+
+
+def _owner(slip_id: int) -> int:
+    return db.session.scalar(select(Slip.account_id).where(Slip.id == slip_id)) or 0
+
+
+def _use_up(slip_id: int, purpose: SlipPurpose, now: datetime) -> Slip:
     slip = lock(Slip, slip_id)
     if slip.purpose is not purpose or slip.used_at or slip.expires_at <= now:
         raise Refusal(unusable())
     slip.used_at = now
     return slip
-
-
-def _open_account(slip: Slip) -> Account:
-    account = lock(Account, slip.account_id)
-    if account.closed_at:
-        raise Refusal(unusable())
-    return account
 
 
 def unusable() -> str:
@@ -538,7 +542,7 @@ def unusable() -> str:
 
 def take_over(slip_id: int, password_hash: str, *, device: str, now: datetime) -> str:
     """Make an account that a clerk made the person's own; returns the token of their session."""
-    account = _open_account(_use(slip_id, SlipPurpose.CLAIM, now))
+    _slip, account = _use(slip_id, SlipPurpose.CLAIM, now)
     account.claimed_at, account.password_hash = now, password_hash
     for purpose in (Purpose.PLEDGE, Purpose.REGISTRATION):
         _agree_or_withdraw(account.id, purpose, False, now)  # what a clerk wrote down gives way to the own word
@@ -550,14 +554,13 @@ def take_over(slip_id: int, password_hash: str, *, device: str, now: datetime) -
 
 def reset_password(slip_id: int, password_hash: str, *, device: str, now: datetime) -> str:
     """Set a new password with a slip; every browser is signed out, and this one in."""
-    account = _open_account(_use(slip_id, SlipPurpose.PASSWORD, now))
+    _slip, account = _use(slip_id, SlipPurpose.PASSWORD, now)
     return _with_new_password(account, password_hash, device=device, now=now)
 
 
 def change_phone(slip_id: int, *, now: datetime) -> Account:
     """Move the account to the phone number on the slip."""
-    slip = _use(slip_id, SlipPurpose.PHONE, now)
-    account = _open_account(slip)
+    slip, account = _use(slip_id, SlipPurpose.PHONE, now)
     _require_new_phone(account, slip.new_phone)
     account.phone = slip.new_phone
     _flush_or(_taken())
@@ -567,8 +570,9 @@ def change_phone(slip_id: int, *, now: datetime) -> Account:
 
 
 def leave_with_slip(slip_id: int, data: Leaving, *, now: datetime) -> None:
-    """Close the account of somebody who asked for it at the station."""
-    leave(_use(slip_id, SlipPurpose.LEAVE, now).account_id, data, now=now)
+    """Close the account of somebody who asked for it at the station; a slip that is no good undoes all of it."""
+    leave(_owner(slip_id), data, now=now)
+    _use_up(slip_id, SlipPurpose.LEAVE, now)
 
 
 # ── leaving ──
@@ -580,9 +584,9 @@ def leave(account_id: int, data: Leaving, *, now: datetime) -> None:
     departure = Departure(account_id, volunteer_id, data, now)
     for release in reversed(ON_LEAVE):  # from right to left, and before anything is locked: shifts come first
         release(departure)
-    account = lock(Account, account_id)
     if volunteer_id:
         _resign(lock(Volunteer, volunteer_id), data)
+    account = lock(Account, account_id)
     _close(account, data, now)
     audit.note("left", account, actor_id=account_id, now=now, about_id=account_id, data=data)
 
@@ -593,6 +597,7 @@ def _close(account: Account, data: Leaving, now: datetime) -> None:
     if data is Leaving.ERASE:
         account.name = ERASED
     end_sessions(account.id, now=now)
+    db.session.execute(update(Slip).where(Slip.account_id == account.id).values(new_phone=None))
     rows: list[tuple[Any, Any]] = [(Grant, Grant.revoked_at), (Consent, Consent.withdrawn_at)]
     for model, ended in rows:
         live = update(model).where(model.account_id == account.id, ended.is_(None))

@@ -182,11 +182,11 @@ def change_profile() -> ResponseReturnValue:
 
 
 def _profile_changed(form: ProfileForm) -> ResponseReturnValue:
-    actions.change_contact(_me(), email=form.email.data or None, lang=form.lang.data)
     if volunteer_id := actor().volunteer_id:
         fields = ("skills", "categories", "availability", "branch_id")
         offer = {name: form[name].data for name in fields}
         actions.change_offer(volunteer_id, **offer, now=clock.now())
+    actions.change_contact(_me(), email=form.email.data or None, lang=form.lang.data)
     flash(_("Your profile is saved."), "success")
     spoken = {} if form.lang.data == i18n.language() else {"lang": form.lang.data}
     return see_other(url_for(".home", **spoken))

@@ -5,7 +5,6 @@ from sqlalchemy import bindparam, func, select
 from blueprints.messages.models import Notice
 from core.db import db
 
-
 # Every page asks this, so it is built once and on the table.
 _notice = Notice.__table__
 UNREAD = (

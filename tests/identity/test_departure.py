@@ -13,6 +13,8 @@ from blueprints.identity.models import (
     Leaving,
     Purpose,
     Skill,
+    Slip,
+    SlipPurpose,
     Volunteer,
     VolunteerSkill,
     VolunteerState,
@@ -93,6 +95,13 @@ def test_what_is_to_be_erased_is_gone(lin):
     assert db.session.scalars(select(VolunteerSkill)).first() is None
     guardian = db.session.scalars(select(Guardianship)).one()
     assert (guardian.guardian_name, guardian.guardian_phone, guardian.relation) == ("", "", "")
+
+
+def test_no_phone_number_stays_on_a_slip(world, lin):
+    issued = {"actor": world.chen, "organization_id": world.station.id, "now": clock.now()}
+    actions.issue_slip(lin.account_id, SlipPurpose.PHONE, new_phone="+8619900008888", **issued)
+    leave(lin, Leaving.KEEP)
+    assert db.session.scalars(select(Slip)).one().new_phone is None
 
 
 def test_consents_and_roles_end(world, lin):

@@ -372,7 +372,7 @@ def test_no_transaction_is_open_while_a_password_is_worked_on(app, client, monke
 
     def watched(work):
         def work_watched(*args):
-            open_ones.append(db.session.in_transaction())
+            open_ones.append(db.session().in_transaction())
             return work(*args)
 
         return work_watched
