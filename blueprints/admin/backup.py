@@ -71,7 +71,7 @@ def write(file: Path, engine: Engine, *, now: datetime, say: Say) -> Manifest:
     unfinished = file.with_name(file.name + ".part")
     try:
         with _one_moment(engine) as connection, _private(unfinished) as archive:
-            revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+            revision = _revision(connection)
             parts = [_write_table(archive, connection, table, say) for table in tables(connection)]
             manifest = Manifest(FORMAT, revision, now.isoformat(), fingerprint(), parts)
             archive.writestr(MANIFEST, json.dumps(asdict(manifest), indent=1))
@@ -79,6 +79,15 @@ def write(file: Path, engine: Engine, *, now: datetime, say: Say) -> Manifest:
     finally:
         unfinished.unlink(missing_ok=True)
     return manifest
+
+
+def _revision(connection: Connection) -> str:
+    if not inspect(connection).has_table("alembic_version"):
+        raise Refusal(
+            "There is nothing to back up: this database has no tables. Is DATABASE_URL or INSTANCE_PATH right?"
+        )
+    revision: str = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+    return revision
 
 
 def fingerprint() -> str:

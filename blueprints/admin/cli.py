@@ -24,7 +24,7 @@ from blueprints.admin import actions, backup, catalogs, demo, doctor, links, que
 from blueprints.identity.models import Account
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Division, OrganizationKind
-from core import clock, passwords
+from core import clock, passwords, schema
 from core.db import db, reading
 from core.health import revisions
 from core.i18n import LANGUAGES
@@ -52,6 +52,14 @@ def refusing() -> Iterator[None]:
     except Refusal as refusal:
         db.session.rollback()
         raise click.ClickException(str(refusal)) from refusal
+
+
+def bring_up_to_date() -> None:
+    """Give a new database its tables before something is written into it."""
+    try:
+        schema.bring_up_to_date()
+    except schema.NewerDatabaseError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def has_accounts() -> bool:
@@ -99,6 +107,7 @@ def seed_command(volunteers: int, shifts: int, records: int, number: int, passwo
     The second half of the volunteers holds places of coming shifts, the first half holds none.
     Exit status 1 if there are volunteers already and --add is missing.
     """
+    bring_up_to_date()
     began = time.perf_counter()
     hashed = passwords.hashed(password) if password else None
     plan = seed.Plan(volunteers, shifts, records, number, hashed, clock.now())
@@ -248,6 +257,7 @@ def demo_command() -> None:
     Everybody in it signs in with the same printed password, which is good in no other database. Exit status 1,
     and nothing written, if there is anything in the database already.
     """
+    bring_up_to_date()
     began = time.perf_counter()
     with refusing():
         demo.load()
@@ -338,6 +348,7 @@ def setup_command(name: str | None, division: int, divisions: Path | None) -> No
     password. There is no default password. Run it again while nobody has opened the link, and a new link replaces
     the old one. Exit status 1 once there is an administrator: from then on administrators invite each other.
     """
+    bring_up_to_date()
     with refusing():
         _begin(name, division, divisions)
         code = actions.invite_first_administrator(now=clock.real())
@@ -360,7 +371,7 @@ def _begin(name: str | None, division_id: int, divisions: Path | None) -> None:
     if place is None:
         raise Refusal(f"There is no place with the code {division_id}. Choose one of the tree with --division.")
     if top is None:
-        named = name or f"{place.name}志愿服务指导中心"
+        named = name or f"{place.official_name}志愿服务指导中心"
         organizations.found(named, OrganizationKind.OFFICE, division_id=place.id, parent=None, now=clock.real())
 
 

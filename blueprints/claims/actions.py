@@ -20,6 +20,8 @@ from blueprints.claims.models import (
     Punch,
     Source,
 )
+from blueprints.identity import actions as identity
+from blueprints.identity.actions import Departure
 from blueprints.identity.models import Volunteer
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
@@ -135,6 +137,14 @@ def release_all(volunteer_id: int, *, now: datetime) -> None:
         if own.state in LIVE_STATES:
             _end(own, shift, ClaimState.CANCELLED, reason="", now=now)
             _fill(shift, now)
+
+
+def _let_go(leaving: Departure) -> None:
+    if leaving.volunteer_id is not None:
+        release_all(leaving.volunteer_id, now=leaving.now)
+
+
+identity.ON_LEAVE.append(_let_go)
 
 
 # --- the line ---------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from sqlalchemy import Select, false, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch
+from blueprints.identity import queries as identity
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
-    Guardianship,
     Skill,
     Volunteer,
     VolunteerSkill,
@@ -139,15 +139,9 @@ def _wrong_age(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
         return _("This post asks for people of %(age)d or older. Please choose another one.", age=post.min_age)
     if age > post.max_age:
         return _("This post asks for people up to %(age)d. Please choose another one.", age=post.max_age)
-    if age < ADULT and not has_guardian(volunteer.id):
+    if age < ADULT and not identity.has_guardian(volunteer.id):
         return _("Under 18 you need a guardian's consent. Please have it recorded at your station.")
     return None
-
-
-def has_guardian(volunteer_id: int) -> bool:
-    """Whether a guardian's consent stands for the volunteer."""
-    given = select(Guardianship.id).where(Guardianship.volunteer_id == volunteer_id, Guardianship.revoked_at.is_(None))
-    return db.session.scalar(given.limit(1)) is not None
 
 
 def _skill_missing(post: Post, volunteer: Volunteer) -> str | None:

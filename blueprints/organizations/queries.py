@@ -23,16 +23,12 @@ def limits() -> dict[Limit, int]:
 
 def divisions_under(parent_id: int) -> list[Division]:
     """The divisions directly below, in the order of their codes."""
-    return list(
-        db.session.scalars(select(Division).where(Division.parent_id == parent_id).order_by(Division.id))
-    )
+    return list(db.session.scalars(select(Division).where(Division.parent_id == parent_id).order_by(Division.id)))
 
 
 def top_division() -> Division | None:
     """The city this installation serves."""
-    return db.session.scalar(
-        select(Division).where(Division.level == Level.CITY).order_by(Division.id).limit(1)
-    )
+    return db.session.scalar(select(Division).where(Division.level == Level.CITY).order_by(Division.id).limit(1))
 
 
 def lineage(division_id: int) -> list[Division]:

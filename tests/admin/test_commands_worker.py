@@ -177,7 +177,7 @@ def test_a_notice_goes_out_by_mail_in_the_language_of_its_receiver(mailbox):
     english, chinese = (mail.get_content() for mail in mailbox.mails)
     assert "Your account is now yours alone." in english
     assert "https://gang.example/me" in english
-    assert "您的账号" in chinese
+    assert "本人认领" in chinese
     assert [delivery.state for delivery in deliveries] == [DeliveryState.SENT] * 2
     assert all(delivery.sent_at and delivery.taken_until is None for delivery in deliveries)
     assert worker.deliver() == (0, 0)

@@ -131,7 +131,8 @@ class Person:
     # --- judging
 
     def finds_no_barrier(self) -> None:
-        """axe-core has nothing to say about the page as it stands."""
+        """axe-core has nothing to say about the page as it stands, once no button is dimmed for being sent."""
+        expect(self.page.locator("[aria-busy], [data-sent]")).to_have_count(0)
         found = barriers(self.page)
         assert not found, "\n".join(found)
 

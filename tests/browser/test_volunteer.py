@@ -94,7 +94,7 @@ def approves(administrator: Person, name: str) -> None:
     administrator.finds_no_barrier()
     administrator.main.get_by_role("link", name=name).click()
     administrator.finds_no_barrier()
-    administrator.taps("Approve")
+    administrator.taps("Approve the registration")
     administrator.is_told("The registration is approved and the person is told.")
 
 

@@ -6,11 +6,13 @@ import pytest
 
 from blueprints.claims import actions, queries
 from blueprints.claims.models import ClaimState
+from blueprints.identity.models import Account
 from blueprints.messages.models import NoticeKind
+from core import passwords
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, claim, kinds
-from tests.factories import BEFORE, HOUR, START, make_post, make_shift, make_volunteer, make_world
+from tests.factories import BEFORE, HOUR, START, make_post, make_shift, make_volunteer, make_world, sign_in
 
 DEADLINE = START - 24 * HOUR
 LATE = DEADLINE + timedelta(minutes=1)
@@ -147,3 +149,16 @@ def test_the_line_skips_somebody_who_is_busy_by_now():
     cancel(first, lin)
     assert (second.state, third.state) == (ClaimState.WAITING, ClaimState.HELD)
     assert shift.places == 1
+
+
+def test_closing_the_account_passes_the_places_on(client):
+    _shift, (lin, zhou, _), (first, second, _third) = full_shift()
+    account = db.session.get_one(Account, lin.account_id)
+    account.password_hash = passwords.hashed("river-2026-west")
+    db.session.commit()
+    sign_in(client, lin.account_id)
+    gone = client.post("/me/departure", data={"password": "river-2026-west", "personal_data": "keep"})
+    assert gone.status_code == 303, gone.text
+    db.session.expire_all()
+    assert (first.state, second.place) == (ClaimState.CANCELLED, 1)
+    assert kinds(zhou)[-1] is NoticeKind.PLACE_MOVED_UP
