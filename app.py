@@ -10,8 +10,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from blueprints.admin import cli
-from blueprints.admin import demo_routes
+from blueprints.admin import cli, demo_routes
 from blueprints.admin import desk as admin_desk
 from blueprints.admin import people as admin_people
 from blueprints.admin import routes as admin_routes
@@ -45,7 +44,12 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_desk.bp,
     records_routes.bp,
     records_desk.bp,
-    claims_changes.bp, admin_desk.bp, admin_people.bp, admin_routes.bp, demo_routes.bp)
+    claims_changes.bp,
+    admin_desk.bp,
+    admin_people.bp,
+    admin_routes.bp,
+    demo_routes.bp,
+)
 WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, records_words, admin_words)]
 csrf = CSRFProtect()
 

@@ -28,7 +28,7 @@ COMMANDS = {
     "seed": "Fill the database with many made-up volunteers, shifts and records, for load tests.",
     "worker": "Send reminders and messages that are due, until stopped.",
     "backup": "Write a backup of the database to a file, while the site is running.",
-    "restore": "Put a backup back in place of the database.",
+    "restore": "Fill a new, empty database with a backup.",
     "doctor": "Say what is wrong with this installation and how to mend it.",
     "messages": "Collect and compile the translations.",
 }

@@ -168,7 +168,7 @@ def test_every_page_of_a_demo_leads_to_its_clock(client, world, shift):
     ("name", "moment"),
     [
         ("start", START - 5 * MINUTE),
-        ("end", START + 2 * HOUR),
+        ("end", START + 2 * HOUR + MINUTE),
         ("half-hour", BEFORE + 30 * MINUTE),
         ("two-hours", BEFORE + 2 * HOUR),
     ],

@@ -182,12 +182,11 @@ def test_a_claim_within_a_longer_one_is_found_even_with_another_between(world, i
 
 
 def test_minutes_of_accounts_that_nobody_took_over_count_nowhere(world, installation):
-    record = attend(world, make_shift(make_post(world.station)))
-    account = record.volunteer_id and world.lin.account_id
+    attend(world, make_shift(make_post(world.station)))
     run(
         "UPDATE account SET claimed_at = NULL, password_hash = NULL, created_by_id = :by WHERE id = :id",
-        by=1,
-        id=account,
+        by=world.chen.account_id,
+        id=world.lin.account_id,
     )
     assert verdict("totals", installation) is Verdict.OK
 

@@ -107,7 +107,7 @@ def comes(site: App, address: str, chromium: Browser) -> Iterator[Callable[..., 
     people: list[Person] = []
 
     def come(device: dict[str, Any], account_id: int | None = None, look: str = "normal.auto") -> Person:
-        context = chromium.new_context(**device, base_url=address, locale="zh-CN")
+        context = chromium.new_context(**device, base_url=address, locale="zh-CN", reduced_motion="reduce")
         context.set_default_timeout(PATIENCE)
         context.add_cookies([{"name": COOKIE, "value": f"zh_Hans.{look}", "url": address}])
         if account_id:

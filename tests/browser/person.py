@@ -20,7 +20,7 @@ NOTED = re.compile(r"the server responded with a status of 4\d\d")
 
 # Only the violations leave the page: the whole report takes longer to hand over than to write.
 JUDGE = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(
-    ({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 200)}`))"""
+    ({ id, nodes }) => nodes.map(({ html, any }) => `${id}: ${html.slice(0, 200)} ${any[0]?.message ?? ""}`))"""
 
 
 def zh(words: str, plural: str = "", **values: Any) -> str:

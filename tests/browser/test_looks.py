@@ -24,7 +24,8 @@ PHONE, ALL = [390], list(HEIGHTS)
 LOOKS = [("normal.light", ALL), ("normal.dark", ALL), ("elder.light", ALL), ("elder.dark", PHONE)]
 NARROW = {"viewport": {"width": 320, "height": 640}}
 # Who sticks out, so that a failure says where to look.
-WIDEST = """() => [...document.querySelectorAll("body *")].filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+WIDEST = """() => [...document.querySelectorAll("body *")]
+    .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
     .map((it) => `${it.tagName}.${it.className}`).slice(0, 5).join(" ")"""
 
 

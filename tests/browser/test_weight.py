@@ -11,8 +11,11 @@ from tests.factories import HOUR, START, World
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
 Comes = Callable[..., Person]
 CARDS = 30
-SHIFTS = """() => new Promise((done) => new PerformanceObserver((list) => done(list.getEntries()
-    .reduce((sum, it) => sum + it.value, 0))).observe({ type: "layout-shift", buffered: true }) || setTimeout(done, 500, 0))"""
+SHIFTS = """() => new Promise((done) => {
+    const sum = (list) => done(list.getEntries().reduce((sum, it) => sum + it.value, 0))
+    new PerformanceObserver(sum).observe({ type: "layout-shift", buffered: true })
+    setTimeout(done, 500, 0)
+})"""
 
 
 def test_the_first_visit_is_light_and_still(world: World, comes: Comes) -> None:
