@@ -1,7 +1,7 @@
 """How a person wants to see the pages: language, elder mode, theme. Kept in a cookie, changed by a link."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
@@ -35,8 +35,13 @@ def prefs_url(**choice: str) -> str:
     """A link to this very page that switches the preference."""
     args = MultiDict((k, v) for k, v in request.args.items(multi=True) if k not in CHOICES)
     args.update(choice)
-    path = request.path if request.method == "GET" else "/"
+    path = _path() if request.method == "GET" else "/"
     return f"{path}?{_query(args)}"
+
+
+def _path() -> str:
+    """The path of this page as an address has it; a browser never reads it as another site."""
+    return "/" + quote(request.path, safe="/:@!$&'()*+,;=").lstrip("/")
 
 
 def _read() -> ResponseReturnValue | None:
@@ -45,7 +50,7 @@ def _read() -> ResponseReturnValue | None:
     values = dict(zip(CHOICES, kept, strict=False))
     asked = {name: request.args[name] for name in CHOICES if name in request.args}
     g.prefs = Prefs(**{name: _valid(name, asked.get(name, values[name])) for name in CHOICES})
-    return _remember() if asked and request.method == "GET" else None
+    return _remember() if asked and request.method == "GET" and request.url_rule else None
 
 
 def _valid(name: str, value: str) -> str:
@@ -55,7 +60,7 @@ def _valid(name: str, value: str) -> str:
 def _remember() -> Response:
     args = MultiDict((k, v) for k, v in request.args.items(multi=True) if k not in CHOICES)
     query = _query(args)
-    response = redirect(f"{request.path}?{query}" if query else request.path, 303)
+    response = redirect(f"{_path()}?{query}" if query else _path(), 303)
     cookie = f"{g.prefs.lang}.{g.prefs.mode}.{g.prefs.theme}"
     response.set_cookie(COOKIE, cookie, max_age=YEAR, samesite="Lax", secure=request.is_secure, httponly=True)
     return response  # type: ignore[return-value]

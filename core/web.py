@@ -27,6 +27,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from core import drafts
 from core.db import db, only_reads, reading
+from core.forms import tidy
 from core.i18n import _
 from core.refusal import Refusal
 
@@ -86,6 +87,17 @@ def is_swap() -> bool:
 def is_poll() -> bool:
     """Whether the page only asks if something is new; such an answer must not use up a message."""
     return "HX-PTag" in request.headers
+
+
+def row_arg(name: str) -> int | None:
+    """A number in the query that a row can have; None for anything else, a larger one included."""
+    number = request.args.get(name, 0, type=int)
+    return number if 0 < number < 2**31 else None
+
+
+def text_arg(name: str, longest: int) -> str:
+    """Words in the query, tidied as in a form: no database is asked for a NUL."""
+    return (tidy(request.args.get(name)) or "")[:longest]
 
 
 def respond(page: str, part: str | None = None, *, status: int = 200, **context: Any) -> Response:

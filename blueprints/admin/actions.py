@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from blueprints.admin import queries
+from blueprints.claims import actions as claims
 from blueprints.identity import actions as people
 from blueprints.identity.models import (
     NEXT_STATES,
@@ -470,6 +471,8 @@ def record_guardian(
 ) -> Guardianship:
     """Record that a guardian agreed, in person or on paper; the volunteer is told."""
     volunteer, organization = _person(volunteer_id, actor)
+    if volunteer.account_id == actor.account_id:
+        raise Refusal(_("This is your own registration, so another person records the consent."))
     if volunteer.age(now) >= queries.ADULT:
         raise Refusal(_("This person is of age and needs no guardian's consent."))
     if queries.guarded([volunteer.id]):
@@ -484,15 +487,30 @@ def record_guardian(
 
 
 def withdraw_guardian(guardianship_id: int, actor: Actor, *, now: datetime) -> Guardianship:
-    """End a guardian's consent, because the guardian took it back or it was recorded wrongly."""
+    """End a guardian's consent, because the guardian took it back or it was recorded wrongly.
+
+    The volunteer is told. A minor whom no other consent covers gives up every claim to come.
+    """
     volunteer_id = db.get_or_404(Guardianship, guardianship_id).volunteer_id
+    _release_minor(volunteer_id, guardianship_id, actor, now)
     volunteer, organization = _person(volunteer_id, actor)
     given = lock(Guardianship, guardianship_id)
     if given.revoked_at:
         raise Refusal(_("This consent was withdrawn already."))
     given.revoked_at = now
-    _note("guardian withdrawn", given, actor, organization, now, about_id=volunteer.account_id)
+    about = volunteer.account_id
+    _note("guardian withdrawn", given, actor, organization, now, about_id=about)
+    tell(about, NoticeKind.GUARDIAN_WITHDRAWN, now=now, path="/me", organization=organization.name)
     return given
+
+
+def _release_minor(volunteer_id: int, guardianship_id: int, actor: Actor, now: datetime) -> None:
+    """Free the coming places before the person is locked: shifts are always locked first."""
+    volunteer = db.session.get_one(Volunteer, volunteer_id)
+    _require(actor, db.session.get_one(Organization, volunteer.registered_with_id), Role.CLERK, Role.ADMINISTRATOR)
+    standing = {given.id for given in queries.guardians(volunteer_id) if given.revoked_at is None}
+    if volunteer.age(now) < queries.ADULT and standing == {guardianship_id}:
+        claims.release_all(volunteer_id, now=now)
 
 
 def verify_skill(skill_id: int, actor: Actor, *, now: datetime) -> VolunteerSkill:

@@ -25,6 +25,7 @@ SOURCE = "en"
 SKIPPED = {".venv", "instance", "node_modules", "tests", "static", "docs", "migrations", ".git", "__pycache__"}
 STEADY = datetime(2026, 1, 1, tzinfo=UTC)  # so that writing a catalog anew changes nothing in it
 HEADER = "# Translations for Rengang: {language}. Written by hand; `python3 manage.py messages` keeps it complete."
+NOBODY = {"msgid_bugs_address": "see CONTRIBUTING.md", "last_translator": "Rengang", "language_team": "Rengang"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def extract() -> Catalog:
 def update(sources: Catalog, language: str) -> int:
     """Write the catalog of a language anew: what the sources say, in the words it had; returns how many it lacks."""
     kept = read(language)
-    fresh = Catalog(locale=language, project="Rengang", version="1", charset="utf-8", fuzzy=False)
+    fresh = Catalog(locale=language, project="Rengang", version="1", charset="utf-8", fuzzy=False, **NOBODY)
     fresh.header_comment = HEADER.format(language=LANGUAGES[language])
     fresh.creation_date = fresh.revision_date = STEADY
     for message in sources:

@@ -112,6 +112,7 @@ class Step(StrEnum):
     REAL = "real"
 
 
+EARLY = 5 * MINUTE
 AHEAD = {Step.HALF_HOUR: 30 * MINUTE, Step.TWO_HOURS: 2 * HOUR}
 
 
@@ -143,10 +144,10 @@ def _moment_of(step: Step, actor: Actor, now: datetime) -> datetime:
     if step in AHEAD:
         return now + AHEAD[step]
     start = step is Step.START
-    shift = own_shift(actor, now + 5 * MINUTE, by=Shift.starts_at) if start else own_shift(actor, now)
+    shift = own_shift(actor, now, by=Shift.starts_at) if start else own_shift(actor, now)
     if shift is None:
         raise Refusal(_("No shift of yours is to come. Claim one first, or publish one."))
-    return shift.starts_at - 5 * MINUTE if start else shift.ends_at + MINUTE
+    return max(now, shift.starts_at - EARLY) if start else shift.ends_at + MINUTE
 
 
 # --- the course of time -----------------------------------------------------------------------------------

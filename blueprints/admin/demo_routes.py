@@ -34,9 +34,9 @@ def set_clock() -> None:
 def show_clock() -> ResponseReturnValue:
     _only_in_a_demo()
     now = clock.now()
-    soon = demo.own_shift(actor(), now + 5 * clock.MINUTE, by=Shift.starts_at)
-    running = demo.own_shift(actor(), now)
-    return respond("admin/demo_clock.html", now=now, ahead=demo.ahead(), next=soon, running=running)
+    coming, ending = demo.own_shift(actor(), now, by=Shift.starts_at), demo.own_shift(actor(), now)
+    far = coming is not None and coming.starts_at - demo.EARLY > now
+    return respond("admin/demo_clock.html", now=now, ahead=demo.ahead(), coming=coming, far=far, ending=ending)
 
 
 @bp.post("/demo/clock/steps/<step>")

@@ -20,7 +20,7 @@ from core.actor import Role
 from core.db import db
 from core.forms import Form
 from core.i18n import _
-from core.web import respond, see_other, submitted
+from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("desk", __name__)
 Item = tuple[str, str, str, int | str | None, bool]
@@ -98,7 +98,7 @@ def home() -> ResponseReturnValue:
 @bp.get("/desk/organizations")
 @staff(ADMINISTRATOR)
 def show_organizations() -> ResponseReturnValue:
-    q, paths = request.args.get("q", "").strip()[:60], actor().reach(ADMINISTRATOR)
+    q, paths = text_arg("q", 60), actor().reach(ADMINISTRATOR)
     found = queries.named(paths, q) if q else None
     tree = {} if q else queries.tree(paths)
     below = queries.counts_below([one.id for level in tree.values() for one in level])
@@ -225,8 +225,8 @@ def show_roles() -> ResponseReturnValue:
 
 
 def _roles_page(form: Form) -> Response:
-    q, paths = request.args.get("q", "").strip()[:40], actor().reach(ADMINISTRATOR)
-    grants = queries.live_grants(paths, q, request.args.get("after", 0, type=int))
+    q, paths = text_arg("q", 40), actor().reach(ADMINISTRATOR)
+    grants = queries.live_grants(paths, q, row_arg("after") or 0)
     return respond(
         "admin/roles.html",
         form=form,
@@ -327,7 +327,7 @@ def _invitation_or_404(invitation_id: int) -> Invitation:
 @staff(ADMINISTRATOR)
 def show_traces() -> ResponseReturnValue:
     form = TraceForm(request.args)
-    sought = queries.Sought(**form.understood(), before=request.args.get("before", 0, type=int))
+    sought = queries.Sought(**form.understood(), before=row_arg("before") or 0)
     paths, everywhere = actor().reach(ADMINISTRATOR), queries.runs_the_top(actor())
     found = queries.traces(paths, sought, with_citywide=everywhere)
     traces, more = found[: queries.PAGE], len(found) > queries.PAGE

@@ -1,6 +1,6 @@
 """The desk's side of people: who wants to be registered, who is, and what a clerk does for them at the counter."""
 
-from flask import Blueprint, Response, abort, flash, request, session, url_for
+from flask import Blueprint, Response, abort, flash, session, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.admin import actions, queries
@@ -17,7 +17,7 @@ from core.actor import Role
 from core.db import db
 from core.forms import Form
 from core.i18n import _, ngettext
-from core.web import respond, see_other, submitted
+from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("people", __name__)
 CLERK, ADMINISTRATOR = Role.CLERK, Role.ADMINISTRATOR
@@ -34,7 +34,7 @@ def show_registrations() -> ResponseReturnValue:
 
 
 def _queue_page(form: ApprovalsForm) -> Response:
-    after = request.args.get("after", 0, type=int)
+    after = row_arg("after") or 0
     found = queries.registrations(actor().reach(ADMINISTRATOR), after)
     rows = found[: queries.PAGE]
     marks = queries.marks(rows, clock.now())
@@ -140,7 +140,7 @@ def _registration_or_404(volunteer_id: int) -> Volunteer:
 @bp.get("/desk/people")
 @staff(CLERK, ADMINISTRATOR)
 def show_people() -> ResponseReturnValue:
-    q = request.args.get("q", "").strip()[:40]
+    q = text_arg("q", 40)
     found = queries.people(_reach(), q) if q else []
     rows, more = found[: queries.PAGE], len(found) > queries.PAGE
     return respond("admin/people.html", q=q, rows=rows, more=more, now=clock.now(), masks=masks)

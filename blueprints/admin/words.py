@@ -73,6 +73,7 @@ ACTIONS: dict[str, Any] = {
     "slip issued": lazy("issued a one-time slip"),
     "account claimed": lazy("took over an account that a clerk had made"),
     "password changed": lazy("set a new password"),
+    "mail address changed": lazy("changed the mail address of an account"),
     "phone changed": lazy("moved an account to another phone number"),
     "left": lazy("left for good"),
     "post drafted": lazy("drafted a post"),

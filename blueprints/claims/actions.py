@@ -22,7 +22,7 @@ from blueprints.claims.models import (
 )
 from blueprints.identity import actions as identity
 from blueprints.identity.actions import Departure
-from blueprints.identity.models import Volunteer
+from blueprints.identity.models import Leaving, Volunteer
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
@@ -95,6 +95,8 @@ def cancel(claim_id: int, actor: Actor, *, reason: str = "", now: datetime) -> C
     """Give up one's own claim: freely until the deadline, later with a reason and marked late."""
     own, shift = _own_claim(claim_id, actor)
     _refuse_late_cancelling(own, shift, now)
+    if _attended_ids([own]):
+        raise Refusal(_("You are checked in. Please ask the clerk to undo that first."))
     late = not queries.leaves_unmarked(own, shift, now)
     if late and not reason:
         raise Refusal(
@@ -120,28 +122,38 @@ def release(claim_id: int, actor: Actor, *, reason: str, now: datetime) -> Claim
     organization = _require(actor, Role.CLERK, shift)
     if released.state not in LIVE_STATES:
         raise Refusal(_("This claim has already ended."))
-    if released.handed_in_at or queries.attendance(released.id).spans:
+    if _attended_ids([released]):
         raise Refusal(_("This person was checked in. Undo that first if it was a mistake."))
     _end(released, shift, ClaimState.CALLED_OFF, reason=reason, now=now)
-    _trace("released", released, actor, organization, now, reason=reason)
-    _told(released, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=reason)
+    _trace("released", released, actor, organization, now)
+    _told(released, shift, NoticeKind.CLAIM_RELEASED, now, reason=reason)
     _fill(shift, now)
     return released
 
 
 def release_all(volunteer_id: int, *, now: datetime) -> None:
-    """Give up everything that is still to come, because the person leaves."""
-    for own in queries.future_live_claims(volunteer_id, now):
-        shift = lock(Shift, own.shift_id)
-        db.session.refresh(own, with_for_update={"of": Claim})
-        if own.state in LIVE_STATES:
-            _end(own, shift, ClaimState.CANCELLED, reason="", now=now)
-            _fill(shift, now)
+    """Give up everything that is still to come, because the person leaves or may no longer serve."""
+    ids = [own.shift_id for own in queries.future_live_claims(volunteer_id, now)]
+    shifts = {shift.id: shift for shift in _lock_with_people(ids, volunteer_id)}
+    held = [own for own in queries.future_live_claims(volunteer_id, now) if own.shift_id in shifts]
+    attended = _attended_ids(held)
+    for own in held:
+        if own.id not in attended:
+            _end(own, shifts[own.shift_id], ClaimState.CANCELLED, reason="", now=now)
+            _fill(shifts[own.shift_id], now)
 
 
 def _let_go(leaving: Departure) -> None:
     if leaving.volunteer_id is not None:
         release_all(leaving.volunteer_id, now=leaving.now)
+        if leaving.data is Leaving.ERASE:
+            _forget_reasons(leaving.volunteer_id)
+
+
+def _forget_reasons(volunteer_id: int) -> None:
+    """What the person wrote when cancelling goes with their data; a late one keeps its mark without the words."""
+    mine = db.update(Claim).where(Claim.volunteer_id == volunteer_id, Claim.reason != "")
+    db.session.execute(mine.values(reason="-"))
 
 
 identity.ON_LEAVE.append(_let_go)
@@ -152,12 +164,11 @@ identity.ON_LEAVE.append(_let_go)
 
 def settle_offers(now: datetime) -> int:
     """Pass on every offer that ended unanswered; returns how many shifts were looked at."""
-    ids = queries.lapsed_shift_ids(now)
-    for shift_id in ids:
-        shift = lock(Shift, shift_id)
+    shifts = _lock_with_people(queries.lapsed_shift_ids(now))
+    for shift in shifts:
         _lapse(shift, now)
         _fill(shift, now)
-    return len(ids)
+    return len(shifts)
 
 
 def _lapse(shift: Shift, now: datetime) -> None:
@@ -177,7 +188,7 @@ def _fill(shift: Shift, now: datetime) -> None:
         return
     post = db.session.get_one(Post, shift.post_id)
     free = queries.free_places(shift)
-    for waiting in _locked_line(shift) if free else ():
+    for waiting in queries.line(shift.id) if free else ():
         if free and queries.unfit_because(shift, post, waiting.volunteer) is None:
             _promote(waiting, shift, free.pop(0), now)
 
@@ -194,15 +205,6 @@ def _promote(waiting: Claim, shift: Shift, place: int, now: datetime) -> None:
     db.session.flush()
 
 
-def _locked_line(shift: Shift) -> list[Claim]:
-    """The line, with the people in it locked in the order of their ids."""
-    waiting = queries.line(shift.id)
-    ids = sorted(claim.volunteer_id for claim in waiting)
-    locked = select(Volunteer).where(Volunteer.id.in_(ids)).order_by(Volunteer.id).with_for_update(of=Volunteer)
-    db.session.scalars(locked.execution_options(populate_existing=True)).all()
-    return waiting
-
-
 # --- changes of the shift under its claims ------------------------------------------------------------------
 
 
@@ -214,15 +216,18 @@ def change_shift(
     `values` holds starts_at, ends_at, places, break_minutes; `revision` is that of the post when the form was made.
     """
     shift, post = _locked(shift_id)
+    _lock_with_people([shift.id])
     organization = _require(actor, Role.CLERK, shift)
     posts.refuse_stale(post, revision)
-    moved = (values["starts_at"], values["ends_at"]) != (shift.starts_at, shift.ends_at)
+    told = ("starts_at", "ends_at", "break_minutes")  # what people on the shift must know of
+    before = {name: getattr(shift, name) for name in (*told, "places")}
+    moved = any(values[name] != before[name] for name in told)
     if moved:
         _require_reason(shift.id, reason)
     _make_room(shift, values["places"])
     posts.apply_shift_change(shift, values, now=now)
     db.session.flush()
-    _trace("shift changed", shift, actor, organization, now, reason=reason, places=shift.places)
+    _trace("shift changed", shift, actor, organization, now, reason=reason, before=before, after=values)
     _recheck([shift], post, now, reason if moved else "")
     return shift
 
@@ -231,7 +236,7 @@ def change_post(
     post_id: int, values: dict[str, Any], actor: Actor, *, revision: int, reason: str, now: datetime
 ) -> Post:
     """Change what a post says; whoever claims a coming shift of it is told, and the rules are checked again."""
-    shifts = _lock_shifts(post_id, now)
+    shifts = _lock_with_people(queries.coming_shift_ids(post_id, now))
     post = lock(Post, post_id)
     organization = db.session.get_one(Organization, post.organization_id)
     _require_on(actor, Role.CLERK, organization)
@@ -248,6 +253,7 @@ def change_post(
 def cancel_shift(shift_id: int, actor: Actor, *, reason: str, now: datetime) -> Shift:
     """Call a shift off; everyone who claimed it is told why."""
     shift, _post = _locked(shift_id)
+    _lock_with_people([shift.id])
     organization = _require(actor, Role.CLERK, shift)
     if not reason:
         raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
@@ -258,7 +264,7 @@ def cancel_shift(shift_id: int, actor: Actor, *, reason: str, now: datetime) -> 
 
 def cancel_post(post_id: int, actor: Actor, *, reason: str, now: datetime) -> Post:
     """Call off a post with every shift of it that has not started; everyone who claimed is told why."""
-    shifts = _lock_shifts(post_id, now)
+    shifts = _lock_with_people(queries.coming_shift_ids(post_id, now))
     post = lock(Post, post_id)
     organization = db.session.get_one(Organization, post.organization_id)
     _require_on(actor, Role.CLERK, organization)
@@ -276,17 +282,15 @@ def _call_off(shift: Shift, reason: str, now: datetime) -> None:
         raise Refusal(_("This shift was cancelled already."))
     if now >= shift.starts_at:
         raise Refusal(_("This shift has started. What happened is settled on its roster."))
-    for claimed in _live_claims(shift.id):
+    claims = _live_claims(shift.id)
+    if attended := _attended_ids(claims):
+        raise Refusal(
+            _("%(count)d people are checked in already. Undo that first if it was a mistake.", count=len(attended))
+        )
+    for claimed in claims:
         _end(claimed, shift, ClaimState.CALLED_OFF, reason=reason, now=now)
         _told(claimed, shift, NoticeKind.SHIFT_CANCELLED, now, reason=reason)
     posts.mark_cancelled(shift, reason, now=now)
-
-
-def _lock_shifts(post_id: int, now: datetime) -> list[Shift]:
-    """The open shifts of a post that are still to come, locked in the order of their ids."""
-    coming = select(Shift).where(Shift.post_id == post_id, Shift.state == ShiftState.OPEN, Shift.starts_at > now)
-    locked = coming.order_by(Shift.id).with_for_update(of=Shift).execution_options(populate_existing=True)
-    return list(db.session.scalars(locked))
 
 
 def _require_reason(shift_id: int, reason: str) -> None:
@@ -319,21 +323,32 @@ def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str) ->
     """After a change: whoever no longer fits loses the place and is told why, the others are told what changed."""
     for shift in shifts:
         db.session.expire_all()  # the number of places was cascaded by the database
-        for claimed in _live_claims(shift.id):
+        claims = _live_claims(shift.id)
+        attended = _attended_ids(claims)
+        for claimed in claims:
             sentence = queries.unfit_because(shift, post, claimed.volunteer)
-            if sentence:
-                _end(claimed, shift, ClaimState.CALLED_OFF, reason=sentence[:200], now=now)
-                _told(claimed, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=sentence)
-            elif reason:
-                _told(claimed, shift, NoticeKind.SHIFT_CHANGED, now, where=post.place, reason=reason)
+            if sentence and claimed.id in attended:
+                raise Refusal(_("Somebody who is checked in would no longer fit: %(reason)s", reason=sentence))
+            _kept_or_ended(claimed, shift, post, sentence, reason, now)
         _fill(shift, now)
+
+
+def _kept_or_ended(claimed: Claim, shift: Shift, post: Post, sentence: str | None, reason: str, now: datetime) -> None:
+    if sentence:
+        _end(claimed, shift, ClaimState.CALLED_OFF, reason=sentence[:200], now=now)
+        _told(claimed, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=sentence)
+    elif reason:
+        _told(claimed, shift, NoticeKind.SHIFT_CHANGED, now, where=post.place, reason=reason)
+
+
+def _attended_ids(claims: Sequence[Claim]) -> set[int]:
+    """Which of these were checked in or handed in: nobody takes a place from under somebody who came."""
+    seen = queries.attendances(claim.id for claim in claims)
+    return {claim.id for claim in claims if claim.handed_in_at or seen[claim.id].spans}
 
 
 def _live_claims(shift_id: int) -> list[Claim]:
     """Everyone on the shift, locked."""
-    people = sorted(db.session.scalars(select(Claim.volunteer_id).where(Claim.shift_id == shift_id)))
-    locked = select(Volunteer).where(Volunteer.id.in_(people)).order_by(Volunteer.id).with_for_update(of=Volunteer)
-    db.session.scalars(locked).all()
     live = select(Claim).where(Claim.shift_id == shift_id, Claim.state.in_(LIVE_STATES)).order_by(Claim.id)
     whole = live.options(joinedload(Claim.volunteer, innerjoin=True)).with_for_update(of=Claim)
     return list(db.session.scalars(whole.execution_options(populate_existing=True)))
@@ -350,6 +365,7 @@ def walk_in(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) ->
     _refuse_outside(opens, closes, now)
     volunteer = _volunteer(volunteer_id)
     _refuse_unfit_walk_in(shift, post, volunteer)
+    _lapse(shift, now)
     came = queries.live_claim(shift.id, volunteer.id) or None
     if came and came.state is not ClaimState.WAITING:
         raise Refusal(_("This person is on the roster already, with place %(place)d.", place=came.place))
@@ -472,7 +488,7 @@ def settle(claim_id: int, actor: Actor, *, started_at: datetime, ended_at: datet
         made.evidence, made.note = evidence, note
         db.session.add(made)
         db.session.flush()
-    _trace("times stated", claimed, actor, organization, now, note=note, started=started_at, ended=ended_at)
+    _trace("times stated", claimed, actor, organization, now, started=started_at, ended=ended_at)
     _told(claimed, shift, NoticeKind.ATTENDANCE_SETTLED, now, organization=organization.name, reason=note)
 
 
@@ -529,6 +545,19 @@ def _locked(shift_id: int) -> tuple[Shift, Post]:
     return shift, db.session.get_one(Post, shift.post_id)
 
 
+def _lock_with_people(shift_ids: Sequence[int], *volunteer_ids: int) -> list[Shift]:
+    """Lock shifts, then everyone with a live claim on any of them (and the people named), each by id at once:
+    so two of these that meet never wait for each other in a circle."""
+    ids = sorted(set(shift_ids))
+    shifts = select(Shift).where(Shift.id.in_(ids)).order_by(Shift.id).with_for_update(of=Shift)
+    locked = list(db.session.scalars(shifts.execution_options(populate_existing=True)))
+    living = select(Claim.volunteer_id).where(Claim.shift_id.in_(ids), Claim.state.in_(LIVE_STATES))
+    people = sorted({*db.session.scalars(living), *volunteer_ids})
+    rows = select(Volunteer).where(Volunteer.id.in_(people)).order_by(Volunteer.id).with_for_update(of=Volunteer)
+    db.session.scalars(rows.execution_options(populate_existing=True)).all()
+    return locked
+
+
 def _volunteer(volunteer_id: int | None) -> Volunteer:
     if volunteer_id is None:
         raise Refusal(_("Please register as a volunteer first."))
@@ -536,8 +565,8 @@ def _volunteer(volunteer_id: int | None) -> Volunteer:
 
 
 def _claim_and_shift(claim_id: int) -> tuple[Shift, Claim]:
-    """Lock the shift, then the claim on it; a claim never changes its shift."""
-    shift = lock(Shift, db.get_or_404(Claim, claim_id).shift_id)
+    """Lock the shift with its people, then the claim on it; a claim never changes its shift."""
+    (shift,) = _lock_with_people([db.get_or_404(Claim, claim_id).shift_id])
     return shift, lock(Claim, claim_id)
 
 

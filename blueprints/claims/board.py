@@ -20,7 +20,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Integer
 
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
-from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search
+from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search, cursor
 from blueprints.identity.models import Volunteer
 from blueprints.organizations.models import Division, Level, Organization
 from blueprints.posts import queries as posts
@@ -86,8 +86,8 @@ def _conditions(search: Search, now: datetime) -> Iterable[ColumnElement[bool]]:
         yield shift.places > _taken(shift.id)
     if search.q:
         yield posts.matching(search.q)
-    if cursor := search.cursor:
-        yield or_(shift.starts_at > cursor[0], (shift.starts_at == cursor[0]) & (shift.id > cursor[1]))
+    if last := cursor(search.after):
+        yield or_(shift.starts_at > last[0], (shift.starts_at == last[0]) & (shift.id > last[1]))
 
 
 def _categories(kind: str) -> Sequence[str]:

@@ -177,10 +177,12 @@ def _marked_token() -> Iterator[None]:
     """Meanwhile every form gets the mark; Flask-WTF keeps the token of a request in `g`."""
     real = g.pop("csrf_token", None)
     g.csrf_token = TOKEN_MARK
-    yield
-    g.pop("csrf_token")
-    if real:
-        g.csrf_token = real
+    try:
+        yield
+    finally:
+        g.pop("csrf_token")
+        if real:
+            g.csrf_token = real
 
 
 # --- the filters --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from core.actor import Role
 from core.db import db
 from core.forms import Form
 from core.i18n import _
-from core.web import is_poll, respond, see_other, submitted
+from core.web import is_poll, respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("claims_desk", __name__)
 SEARCH_FROM = 20  # people; a shorter roster is read faster than searched
@@ -30,7 +30,7 @@ SPARE_LINES = 6  # on paper, for people who simply come
 def roster(shift_id: int) -> ResponseReturnValue:
     sheet = rosters.sheet(_shift_or_404(shift_id), clock.now())
     if not is_poll():  # a tag would stay on whatever asked, a search or a tap, and silence its next answer
-        return _roster_page(sheet, request.args.get("claim", type=int))
+        return _roster_page(sheet, row_arg("claim"))
     if request.headers["HX-PTag"] == _version(sheet):
         return Response(status=304)
     response = _roster_page(sheet)
@@ -47,7 +47,7 @@ def roster_print(shift_id: int) -> ResponseReturnValue:
 
 def _roster_page(sheet: Sheet, claim_id: int | None = None, form: Form | None = None) -> Response:
     """The whole roster, or the row of one claim if only that is swapped."""
-    text = request.args.get("q", "").strip()[:40]
+    text = text_arg("q", 40)
     row = next((row for row in sheet.rows if row.claim.id == claim_id), None)
     return respond(
         "claims/roster.html",
@@ -132,7 +132,7 @@ def add_walk_in(shift_id: int) -> ResponseReturnValue:
 
 def _came(shift_id: int, form: WalkInForm) -> ResponseReturnValue:
     """Whoever walks in is there, so the same tap checks them in."""
-    claim = actions.walk_in(shift_id, form.volunteer.data, actor(), now=clock.now())
+    claim = actions.walk_in(shift_id, _enrollable_or_404(form), actor(), now=clock.now())
     actions.punch(claim.id, Act.IN, actor(), now=clock.now())
     flash(_("Added with place %(place)d and checked in.", place=claim.place or 0), "success")
     return see_other(_row_url(claim))
@@ -146,7 +146,7 @@ def claim_for(shift_id: int) -> ResponseReturnValue:
 
 
 def _claimed_for(shift_id: int, form: WalkInForm) -> ResponseReturnValue:
-    claim = actions.claim_for(shift_id, form.volunteer.data, actor(), now=clock.now())
+    claim = actions.claim_for(shift_id, _enrollable_or_404(form), actor(), now=clock.now())
     if claim.place:
         flash(_("Claimed: place %(place)d. The person is told.", place=claim.place), "success")
     else:
@@ -154,8 +154,14 @@ def _claimed_for(shift_id: int, form: WalkInForm) -> ResponseReturnValue:
     return see_other(_row_url(claim))
 
 
+def _enrollable_or_404(form: WalkInForm) -> int:
+    """The person on the form; an id alone brings up nobody's name and phone who is not within reach."""
+    person = queries.enrollable(form.volunteer.data, actor(), form.phone.data or "") or abort(404)
+    return person.id
+
+
 def _walk_in_page(shift: Shift, form: WalkInForm) -> Response:
-    text = request.args.get("q", "").strip()[:40]
+    text = text_arg("q", 40)
     sheet = rosters.sheet(shift, clock.now())
     found = queries.candidates(text, actor().reach(Role.CLERK)) if text else []
     return respond(

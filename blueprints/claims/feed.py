@@ -14,6 +14,7 @@ from blueprints.identity.models import Account, Volunteer
 from blueprints.posts.models import Post, Shift
 from core import clock, vault
 from core.db import db
+from core.forms import tidy
 from core.i18n import _
 
 KEPT = timedelta(days=90)  # how far back a feed reaches
@@ -34,7 +35,7 @@ def volunteer_of(given: str) -> Volunteer | None:
     """Whose calendar the address opens; None if nobody's, or the account is closed."""
     number, _dash, secret = given.rpartition("-")
     known = select(Volunteer).join(Account, Account.id == Volunteer.account_id)
-    volunteer = db.session.scalar(known.where(Volunteer.number == number, Account.closed_at.is_(None)))
+    volunteer = db.session.scalar(known.where(Volunteer.number == tidy(number), Account.closed_at.is_(None)))
     fits = volunteer is not None and hmac.compare_digest(_secret(volunteer).encode(), secret.encode())
     return volunteer if fits else None
 

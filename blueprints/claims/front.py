@@ -14,7 +14,10 @@ from core.db import reading
 
 PTAG = "HX-PTag"
 # What the list for a visitor depends on, besides the version.
-VARIES = ("QUERY_STRING", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_HX_REQUEST_TYPE", "wsgi.url_scheme")
+VARIES = (
+    *("QUERY_STRING", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_HX_REQUEST_TYPE"),
+    *("HTTP_HOST", "wsgi.url_scheme"),
+)
 LONGEST_KEY = 1_000
 
 
@@ -38,7 +41,8 @@ class Front:
         if known.startswith(TAG) and known.partition(".")[0] == self._version():
             start_response("304 NOT MODIFIED", [(PTAG, known)])
             return []
-        if not known and environ.get("PATH_INFO") == "/" and _is_visitor(environ):
+        is_poll = "HTTP_HX_PTAG" in environ  # with an empty tag too: its answer lacks what a whole page has
+        if not is_poll and environ.get("PATH_INFO") == "/" and _is_visitor(environ):
             return self._page(environ, start_response)
         return self.inner(environ, start_response)
 
@@ -70,4 +74,4 @@ def _is_visitor(environ: WSGIEnvironment) -> bool:
     """Whether the browser sends no cookie but that of its preferences, so that nothing of the page is anybody's own."""
     cookies = environ.get("HTTP_COOKIE", "")
     bare = not cookies or (cookies.startswith(f"{prefs.COOKIE}=") and ";" not in cookies)
-    return bare and len(cookies) + len(environ.get("QUERY_STRING", "")) < LONGEST_KEY
+    return bare and sum(len(environ.get(name, "")) for name in VARIES) < LONGEST_KEY

@@ -1,11 +1,13 @@
 """Questions about claims and attendance. Nothing here writes."""
 
 import hmac
+import string
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch
@@ -22,6 +24,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import clock, display, vault
+from core.actor import Actor, Role
 from core.db import db
 from core.i18n import _
 
@@ -178,6 +181,12 @@ def leaves_unmarked(claim: Claim, shift: Shift, now: datetime) -> bool:
     return claim.state is not ClaimState.HELD or now <= cancel_deadline(shift) or moved
 
 
+def coming_shift_ids(post_id: int, now: datetime) -> list[int]:
+    """The open shifts of a post that are still to come."""
+    coming = select(Shift.id).where(Shift.post_id == post_id, Shift.state == ShiftState.OPEN, Shift.starts_at > now)
+    return list(db.session.scalars(coming))
+
+
 def lapsed_shift_ids(now: datetime) -> list[int]:
     """Shifts with an offer that nobody accepted in time."""
     late = select(Claim.shift_id).where(Claim.state == ClaimState.OFFERED, Claim.offered_until <= now)
@@ -202,8 +211,9 @@ def day_code(shift_id: int, now: datetime) -> str:
 def code_fits(shift_id: int, code: str, now: datetime) -> bool:
     """Whether it is the code of this step or of the one before."""
     step = int(now.timestamp() // CODE_STEP.total_seconds())
-    typed = "".join(c for c in code if c.isdigit())
-    return any(hmac.compare_digest(_code(shift_id, s), typed) for s in (step, step - 1))
+    plain = unicodedata.normalize("NFKC", code)  # a Chinese keyboard types full-width digits
+    typed = "".join(c for c in plain if c in string.digits).encode()
+    return any(hmac.compare_digest(_code(shift_id, s).encode(), typed) for s in (step, step - 1))
 
 
 def _code(shift_id: int, step: int) -> str:
@@ -349,16 +359,25 @@ def candidates(text: str, paths: Iterable[str], size: int = 20) -> list[Voluntee
     near = [Account.name.contains(text, autoescape=True), Volunteer.number == text.upper()]
     if len(digits) >= TAIL and digits == text.replace(" ", ""):
         near.append(Account.phone.endswith(digits))
-    exact = Account.phone == f"+86{digits[-11:]}" if len(digits) >= PHONE else false()
-    found = (
-        select(Volunteer)
-        .join(Volunteer.account)
-        .join(Volunteer.registered_with)
-        .where(or_(exact, or_(*near) & organizations.under(paths)), Account.closed_at.is_(None))
-        .order_by(Account.name, Volunteer.id)
-        .options(contains_eager(Volunteer.account), contains_eager(Volunteer.registered_with))
-    )
-    return list(db.session.scalars(found.limit(size)))
+    found = _people().where(or_(_has_phone(text), or_(*near) & organizations.under(paths)))
+    return list(db.session.scalars(found.order_by(Account.name, Volunteer.id).limit(size)))
+
+
+def enrollable(volunteer_id: int, actor: Actor, phone: str) -> Volunteer | None:
+    """The person a clerk may put on a roster: one of the clerk's own, or whoever has exactly this phone number."""
+    known = or_(organizations.under(actor.reach(Role.CLERK)), _has_phone(phone))
+    return db.session.scalar(_people().where(Volunteer.id == volunteer_id, known))
+
+
+def _people() -> Select[Volunteer]:
+    whole = (contains_eager(Volunteer.account), contains_eager(Volunteer.registered_with))
+    people = select(Volunteer).join(Volunteer.account).join(Volunteer.registered_with)
+    return people.where(Account.closed_at.is_(None)).options(*whole)
+
+
+def _has_phone(text: str) -> ColumnElement[bool]:
+    digits = "".join(c for c in text if c.isdigit())
+    return Account.phone == f"+86{digits[-PHONE:]}" if len(digits) >= PHONE else false()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from blueprints.claims.front import PTAG, Front
 from blueprints.claims.models import ClaimState, Punch
 from blueprints.claims.schedule import Standing
 from blueprints.claims.search import Search
+from blueprints.identity import tries
 from blueprints.identity.access import actor, public, signed_in, viewer, volunteer_only
 from blueprints.identity.models import Volunteer
 from blueprints.posts.models import Hazard
@@ -25,7 +26,8 @@ from core import clock
 from core.db import db, reading
 from core.forms import Form
 from core.i18n import _, language
-from core.web import is_poll, is_swap, respond, see_other, submitted
+from core.refusal import Refusal
+from core.web import afterwards, is_poll, is_swap, respond, see_other, submitted
 
 bp = Blueprint("claims", __name__)
 
@@ -236,16 +238,16 @@ def _back(shift_id: int) -> ResponseReturnValue:
 @volunteer_only
 def own_schedule() -> ResponseReturnValue:
     """Where I must be, and where I was."""
-    volunteer, before = _volunteer(), request.args.get("before", type=int)
+    volunteer = _volunteer()
     feed_url = f"{_base_url()}/calendar/{feed.token(volunteer)}.ics"
-    return respond("claims/schedule.html", feed_url=feed_url, **_days(volunteer.id, before, clock.now()))
+    days = _days(volunteer.id, search.cursor(request.args.get("before", "")), clock.now())
+    return respond("claims/schedule.html", feed_url=feed_url, **days)
 
 
-def _days(volunteer_id: int, before: int | None, now: datetime) -> dict[str, Any]:
+def _days(volunteer_id: int, before: tuple[datetime, int] | None, now: datetime) -> dict[str, Any]:
     """What comes, on the first page only, and a page of what is past."""
-    paging = "before" in request.args
     past = schedule.past(volunteer_id, now, before)
-    coming = [] if paging else schedule.coming(volunteer_id, now)
+    coming = [] if before else schedule.coming(volunteer_id, now)
     shown = past[: schedule.PAGE]
     return {
         "days": schedule.by_day(coming),
@@ -253,8 +255,8 @@ def _days(volunteer_id: int, before: int | None, now: datetime) -> dict[str, Any
         "cancel_hours": schedule.cancel_hours(),
         "past": shown,
         "seen": queries.attendances(claim.id for claim in shown),
-        "older": f"/me/schedule?before={shown[-1].id}" if len(past) > len(shown) else None,
-        "newer": "/me/schedule" if paging else None,
+        "older": f"/me/schedule?before={schedule.mark(shown[-1])}" if len(past) > len(shown) else None,
+        "newer": "/me/schedule" if before else None,
         "now": now,
     }
 
@@ -317,11 +319,26 @@ def _punch(claim_id: int, act: Callable[..., Punch], sentence: str) -> ResponseR
     form = CodeForm()
 
     def observe() -> ResponseReturnValue:
-        made = act(claim_id, form.code.data, actor(), now=clock.now())
+        made = _tried(lambda now: act(claim_id, form.code.data, actor(), now=now))
         flash(sentence % {"time": queries.local_time(made.at)}, "success")
         return see_other("/check-in")
 
     return submitted(form, lambda: _check_in_page(claim_id, form), observe)
+
+
+def _tried(observe: Callable[[datetime], Punch]) -> Punch:
+    """Refuse after too many wrong codes; a wrong one is counted even though the request is undone."""
+    now, counted = clock.now(), tries.of_codes(actor().account_id)
+    with reading():
+        tries.require_calm(counted, now=now)
+    try:
+        made = observe(now)
+    except Refusal as refusal:
+        if refusal.field == "code":
+            afterwards(lambda: tries.note(counted, now=now))
+        raise
+    tries.forgive(counted)
+    return made
 
 
 def _check_in_page(claim_id: int | None = None, form: CodeForm | None = None) -> Response:

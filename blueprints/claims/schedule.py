@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy.orm import contains_eager
 
 from blueprints.claims import board, queries
 from blueprints.claims.board import Mine, Seen
@@ -140,13 +140,18 @@ def cancel_hours() -> timedelta:
     return timedelta(hours=organizations.limit(Limit.CANCEL_HOURS))
 
 
-def past(volunteer_id: int, now: datetime, before: int | None) -> list[Claim]:
+def past(volunteer_id: int, now: datetime, before: tuple[datetime, int] | None) -> list[Claim]:
     """What is over or was given up, the newest first; one row more than a page, if there are more."""
     ended = _claims(volunteer_id).where(or_(Claim.state.not_in(LIVE_STATES), Shift.ends_at <= now))
-    if before and (last := db.session.get(Claim, before, options=[joinedload(Claim.shift)])):
-        starts_at = last.shift.starts_at
-        ended = ended.where(or_(Shift.starts_at < starts_at, (Shift.starts_at == starts_at) & (Claim.id < before)))
+    if before:
+        starts_at, id = before
+        ended = ended.where(or_(Shift.starts_at < starts_at, (Shift.starts_at == starts_at) & (Claim.id < id)))
     return list(db.session.scalars(ended.order_by(Shift.starts_at.desc(), Claim.id.desc()).limit(PAGE + 1)))
+
+
+def mark(claim: Claim) -> str:
+    """Where the next page of the past goes on, for an address; search.cursor reads it."""
+    return f"{int(claim.shift.starts_at.timestamp())}-{claim.id}"
 
 
 def _claims(volunteer_id: int) -> Select[Claim]:

@@ -76,13 +76,6 @@ class Search:
         chosen = (self.county, self.category, self.on or self.date, self.part, self.free)
         return sum(map(bool, chosen))
 
-    @property
-    def cursor(self) -> tuple[dt.datetime, int] | None:
-        if not self.after:
-            return None
-        seconds, id = self.after.split("-")
-        return dt.datetime.fromtimestamp(int(seconds), dt.UTC), int(id)
-
     def url(self, **changes: Any) -> str:
         """The address of this search with some answers changed; it begins at the top of the list again."""
         wanted = replace(self, **{"after": "", "show": PAGE, **changes})
@@ -158,10 +151,11 @@ def _day(text: str) -> str | None:
     return day.isoformat() if 2000 <= day.year <= 2999 else None
 
 
-def _cursor(text: str) -> str | None:
+def cursor(text: str) -> tuple[dt.datetime, int] | None:
+    """A place in a list that is sorted by time and id, as `1795827600-57`; None if it is no such thing."""
     seconds, dash, id = text.partition("-")
     well = dash and all(part.isascii() and part.isdigit() and len(part) <= 11 for part in (seconds, id))
-    return text if well and int(id) < 2**31 else None
+    return (dt.datetime.fromtimestamp(int(seconds), dt.UTC), int(id)) if well and int(id) < 2**31 else None
 
 
 def _count(text: str) -> int | None:
@@ -179,7 +173,7 @@ READERS: dict[str, Any] = {
     "on": _day,
     "part": _one_of(DayPart),
     "free": lambda text: True if text == "1" else None,
-    "after": _cursor,
+    "after": lambda text: text if cursor(text) else None,
     "show": _count,
 }
 

@@ -365,10 +365,18 @@ def give_id_number(volunteer_id: int, id_number: str, *, now: datetime) -> None:
 # ── one's own profile ──
 
 
-def change_contact(account_id: int, *, email: str | None, lang: str) -> None:
+def change_contact(account_id: int, *, email: str | None, lang: str, now: datetime) -> None:
     """Where mails go, and in which language."""
     account = lock(Account, account_id)
+    _tell_new_email(account, email, now)
     account.email, account.lang = email, lang
+
+
+def _tell_new_email(account: Account, email: str | None, now: datetime) -> None:
+    """Told before it is written, so that the mail goes to the address that its owner still reads."""
+    if email != account.email:
+        audit.note("mail address changed", account, actor_id=account.id, now=now, about_id=account.id)
+        _tell(account.id, "email_changed", now=now, path="/me/profile")
 
 
 def change_offer(

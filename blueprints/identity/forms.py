@@ -369,6 +369,9 @@ class ProfileForm(BranchForm):
     """What one may change about oneself at any time, without anybody's approval."""
 
     email = _email()
+    password = PasswordField(
+        lazy("Current password"), [AtMost(LONGEST)], description=lazy("Needed only when you change the mail address.")
+    )
     lang = DropField(lazy("Language of pages and mails"), choices=[SelectChoice(*item) for item in LANGUAGES.items()])
 
 

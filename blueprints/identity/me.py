@@ -138,6 +138,8 @@ def send_registration() -> ResponseReturnValue:
 
 def _sent(form: Person) -> ResponseReturnValue:
     now = clock.now()
+    if _email_changes(form):
+        raise Refusal(_("Please change the mail address in your profile, where your password is asked for."), "email")
     if actor().volunteer_id:
         actions.send_again(actor().volunteer_id or 0, details(form), now=now)
     else:
@@ -182,11 +184,12 @@ def change_profile() -> ResponseReturnValue:
 
 
 def _profile_changed(form: ProfileForm) -> ResponseReturnValue:
+    _prove_for_email(form)
     if volunteer_id := actor().volunteer_id:
         fields = ("skills", "categories", "availability", "branch_id")
         offer = {name: form[name].data for name in fields}
         actions.change_offer(volunteer_id, **offer, now=clock.now())
-    actions.change_contact(_me(), email=form.email.data or None, lang=form.lang.data)
+    actions.change_contact(_me(), email=form.email.data or None, lang=form.lang.data, now=clock.now())
     flash(_("Your profile is saved."), "success")
     spoken = {} if form.lang.data == i18n.language() else {"lang": form.lang.data}
     return see_other(url_for(".home", **spoken))
@@ -237,6 +240,20 @@ def _prove(form: Form) -> str | None:
     wrong = Refusal(_("The password is wrong. Please type it again, or have a new one set."), "password")
     check_password(form["password"].data, kept, counted, wrong)
     return kept
+
+
+def _prove_for_email(form: ProfileForm) -> None:
+    """A link for a new password goes to the mail address, so that changing it takes the password."""
+    if not _email_changes(form):
+        return
+    if not form.password.data:
+        raise Refusal(_("Please enter your password to change the mail address."), "password")
+    _prove(form)
+
+
+def _email_changes(form: Form) -> bool:
+    with reading():
+        return (form["email"].data or None) != queries.account(_me()).email
 
 
 @bp.get("/me/password")

@@ -15,6 +15,7 @@ from core.refusal import TooManyTries
 
 WINDOW = timedelta(minutes=15)
 PAIR, PHONE, ADDRESS, OWN, MAIL = 5, 20, 100, 5, 3
+CODES = 10  # of one person who types what the station shows
 REGISTRATIONS, LINKS = 40, 20  # from one address; a class registers in one room
 
 Tries = dict[str, int]  # the keys under which a try is counted, each with the number that is allowed
@@ -30,6 +31,11 @@ def of_phone(scope: str, phone: str, address: str) -> Tries:
 def of_account(account_id: int) -> Tries:
     """Somebody signed in who is asked for the password once more."""
     return {vault.digest(f"own/{account_id}"): OWN}
+
+
+def of_codes(account_id: int) -> Tries:
+    """Codes typed to check in or out; without a limit six digits could be guessed within their window."""
+    return {vault.digest(f"code/{account_id}"): CODES}
 
 
 def of_address(scope: str, address: str, most: int) -> Tries:

@@ -22,6 +22,7 @@ class NoticeKind(StrEnum):
     SHIFT_CHANGED = "shift_changed"
     SHIFT_CANCELLED = "shift_cancelled"
     CLAIM_RULES_CHANGED = "claim_rules_changed"
+    CLAIM_RELEASED = "claim_released"
     SHIFT_SOON = "shift_soon"
     REGISTRATION_RECEIVED = "registration_received"
     REGISTRATION_APPROVED = "registration_approved"
@@ -38,8 +39,10 @@ class NoticeKind(StrEnum):
     SLIP_BY_MAIL = "slip_by_mail"
     PASSWORD_CHANGED = "password_changed"
     PHONE_CHANGED = "phone_changed"
+    EMAIL_CHANGED = "email_changed"
     ACCOUNT_CLAIMED = "account_claimed"
     GUARDIAN_RECORDED = "guardian_recorded"
+    GUARDIAN_WITHDRAWN = "guardian_withdrawn"
     SKILL_VERIFIED = "skill_verified"
 
 

@@ -7,7 +7,7 @@ from blueprints.identity.access import actor, signed_in, viewer
 from blueprints.messages import actions, queries, words
 from core import clock
 from core.i18n import _
-from core.web import respond, see_other
+from core.web import respond, row_arg, see_other
 
 bp = Blueprint("messages", __name__)
 SIZE = 30
@@ -26,14 +26,9 @@ def unread() -> int:
 @bp.get("/me/inbox")
 @signed_in
 def inbox() -> ResponseReturnValue:
-    before = request.args.get("before", "")
-    notices = queries.inbox(actor().account_id, int(before) if _is_id(before) else None, SIZE + 1)
+    notices = queries.inbox(actor().account_id, row_arg("before"), SIZE + 1)
     older = notices[SIZE - 1].id if len(notices) > SIZE else None
     return respond("messages/inbox.html", notices=notices[:SIZE], older=older, sentence=words.shown)
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 @bp.post("/me/inbox/reading")

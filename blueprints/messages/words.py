@@ -26,6 +26,7 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.CLAIM_RULES_CHANGED: lazy(
         "After a change you no longer meet the conditions of “%(title)s”, %(when)s: %(reason)s"
     ),
+    K.CLAIM_RELEASED: lazy("The station has freed your place on “%(title)s”, %(when)s. Reason: %(reason)s"),
     K.SHIFT_SOON: lazy("Reminder: “%(title)s”, %(when)s, at %(where)s. You hold place %(place)s."),
     K.REGISTRATION_RECEIVED: lazy("Your registration has reached %(organization)s. You can claim once it is approved."),
     K.REGISTRATION_APPROVED: lazy("%(organization)s approved your registration. You can now claim."),
@@ -53,8 +54,15 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.SLIP_BY_MAIL: lazy("A one-time code for your account, good until %(until)s: %(link)s"),
     K.PASSWORD_CHANGED: lazy("Your password was changed and every other device was signed out."),
     K.PHONE_CHANGED: lazy("Your account now uses the phone number %(phone)s."),
+    K.EMAIL_CHANGED: lazy(
+        "The mail address of your account was changed. If this was not you, change your password and tell your station."
+    ),
     K.ACCOUNT_CLAIMED: lazy("Your account is now yours alone. Minutes recorded before count from now on."),
     K.GUARDIAN_RECORDED: lazy("%(organization)s recorded your guardian's consent."),
+    K.GUARDIAN_WITHDRAWN: lazy(
+        "%(organization)s recorded that your guardian's consent is withdrawn. While you are under 18, your coming "
+        "claims are cancelled, and you can claim again once a new consent is on record."
+    ),
     K.SKILL_VERIFIED: lazy("%(organization)s has seen the proof of your skill: %(skill)s."),
 }
 

@@ -140,11 +140,12 @@ def publish(
     `declared`: the clerk states that it is none of the things that are not volunteering. `acknowledged`: doubtful
     wording was looked at. `revision`: what the clerk had in view. Publishing twice is publishing once.
     """
+    organization = _locked_organization(post_id)
     post, shifts = _locked(post_id, actor)
     if post.state is PostState.PUBLISHED:
         return post
     _require_state(post, PostState.DRAFT)
-    _require_offering(db.session.get_one(Organization, post.organization_id))
+    _require_offering(organization)
     refuse_stale(post, post.revision if revision is None else revision)
     if faults := faults_of(post, shifts, now):
         raise faults[0].refusal()
@@ -263,8 +264,10 @@ def _refuse_long_term(post_id: int) -> None:
 
 def add_shift(post_id: int, values: Values, actor: Actor, *, revision: int, now: datetime) -> Shift:
     """Offer one more shift of a published post; it may run beside the others."""
+    organization = _locked_organization(post_id)
     post, _shifts = _locked(post_id, actor)
     _require_state(post, PostState.PUBLISHED)
+    _require_offering(organization)
     refuse_stale(post, revision)
     if values["starts_at"] <= now:
         raise Refusal(_("Please choose a time to come."), "day")
@@ -325,6 +328,11 @@ def _in_every_language(post: Post) -> list[str]:
         with speaking(language):
             words.append(str(CATEGORIES[post.category]))
     return words
+
+
+def _locked_organization(post_id: int) -> Organization:
+    """Who offers the post, locked before its shifts: whoever closes it comes before or after, never between."""
+    return lock(Organization, db.get_or_404(Post, post_id).organization_id)
 
 
 def _locked(post_id: int, actor: Actor) -> tuple[Post, list[Shift]]:

@@ -16,9 +16,9 @@ from blueprints.posts.queries import Tab
 from blueprints.posts.starters import starters
 from core import clock
 from core.actor import Role
-from core.forms import Form, tidy
+from core.forms import Form
 from core.i18n import _
-from core.web import respond, see_other, submitted
+from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("posts_desk", __name__)
 READERS = (Role.CLERK, Role.ADMINISTRATOR)
@@ -42,7 +42,7 @@ def list_posts() -> ResponseReturnValue:
 
 
 def _words() -> str:
-    return (tidy(request.args.get("q")) or "")[:80]
+    return text_arg("q", 80)
 
 
 # --- a new post -------------------------------------------------------------------------------------------
@@ -68,8 +68,7 @@ def _organization() -> Organization:
 
 def _number(name: str) -> int:
     """An id of the address; what no row can have is 0."""
-    number = request.args.get(name, 0, type=int)
-    return number if 0 < number < 2**31 else 0
+    return row_arg(name) or 0
 
 
 def _start_page(organization: Organization) -> Response:

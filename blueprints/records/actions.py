@@ -134,16 +134,16 @@ def confirm_marked(record_id: int, actor: Actor, *, reason: str, now: datetime) 
 
 def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> ServiceRecord:
     record = _judged(record_id, actor, RecordState.PENDING)
-    if record.below_presence and not reason:
+    if queries.marks_of(record) and not reason:
         raise Refusal(
             _(
-                "“%(title)s”: the person was there for less than the minimum. Open the entry and give a reason.",
+                "“%(title)s”: this entry is marked. Open it, look at the mark and give a reason.",
                 title=record.title,
             )
         )
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE)
-    _trace("confirmed", record, actor, now, minutes=record.minutes, reason=reason)
+    _trace("confirmed", record, actor, now, minutes=record.minutes)
     kind = NoticeKind.RECORD_AWAITS_APPROVAL if record.levels_up else NoticeKind.RECORD_EFFECTIVE
     _told(record, kind, now)
     return record
@@ -167,7 +167,7 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.RETURNED)
     claims.reopen_attendance(record.claim_id)
-    _trace("returned", record, actor, now, reason=reason)
+    _trace("returned", record, actor, now)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
     tell(
         record.handed_in_by_id,

@@ -12,7 +12,7 @@ from blueprints.posts.models import Category
 from blueprints.records import entry, queries
 from blueprints.records.mine import Choice, mine
 from core import clock
-from core.web import respond
+from core.web import respond, row_arg
 
 bp = Blueprint("records", __name__)
 E = TypeVar("E", bound=StrEnum)
@@ -35,12 +35,12 @@ def my_record(record_id: int) -> ResponseReturnValue:
 
 def _choice() -> Choice:
     """What the address asks for; what it asks wrongly is as if it had not asked."""
-    year, before = request.args.get("year", type=int), request.args.get("before", type=int)
+    year = request.args.get("year", type=int)
     return Choice(
         year if year in YEARS else None,
         _member(Category, request.args.get("category", "")),
         _member(EvidenceClass, request.args.get("evidence", "")),
-        before if before and 0 < before < 2**31 else None,
+        row_arg("before"),
     )
 
 

@@ -12,7 +12,6 @@
     (field ? field.querySelector("input, select, textarea") : find("main .form-errors"))?.focus();
   };
   const rest = () => ["aria-busy", "data-sent"].forEach((name) => all(`[${name}]`, (it) => it.removeAttribute(name)));
-
   addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
     if (event.target.hasAttribute("aria-busy")) return event.preventDefault(), event.stopImmediatePropagation();
@@ -22,18 +21,21 @@
     setTimeout(rest, 15000);
   }, true);
   addEventListener("pageshow", rest);
+  addEventListener("htmx:config:request", (event) => {
+    const { sourceElement, request: { method, body } } = event.detail.ctx;
+    if (document.hidden && sourceElement.hasAttribute("hx-ptag")) event.preventDefault(); // nobody looks, so nobody asks
+    if (method === "GET") [...body].forEach(([name, value]) => value || body.delete(name)); // what was left open is not said
+  });
   addEventListener("htmx:finally:request", ({ detail }) => detail.ctx.request.method !== "GET" && rest());
   addEventListener("htmx:after:swap", ({ detail }) => (announce(), detail.ctx.request.method !== "GET" && focusError()));
   addEventListener("htmx:error", ({ detail }) => detail.ctx && detail.ctx.request.method !== "GET"
     && find("#flash").replaceChildren(find("#offline").content.cloneNode(true)));
-
   const read = (button) => {
     const words = new SpeechSynthesisUtterance(find(button.dataset.readAloud).innerText);
     const speak = button.getAttribute("aria-pressed") !== "true";
     words.lang = root.lang.startsWith("zh") ? "zh-CN" : root.lang;
     words.onend = words.onerror = () => button.setAttribute("aria-pressed", "false");
-    speechSynthesis.cancel();
-    button.setAttribute("aria-pressed", speak);
+    speechSynthesis.cancel(), button.setAttribute("aria-pressed", speak);
     if (speak) speechSynthesis.speak(words);
   };
   const tick = ({ checked, dataset }) => all(`[name="${dataset.checkAll}"]`, (box) => { box.checked = checked; });
@@ -42,9 +44,7 @@
     if (target.closest?.(`[data-${name}]`)) acts[name](target.closest(`[data-${name}]`));
   }));
   all(".chips [aria-current], .desk-nav [aria-current]", (it) => { it.closest("nav").scrollLeft = it.offsetLeft - 24; });
-  if ("speechSynthesis" in window) root.dataset.speech = "";
-  const [path, top] = (sessionStorage.getItem("scroll") ?? "").split(" ");
-  sessionStorage.removeItem("scroll");
+  const [path, top] = (sessionStorage.getItem("scroll") ?? "").split(" "); sessionStorage.removeItem("scroll");
   if (path === location.pathname && !location.hash) scrollTo(0, top);
-  [announce, focusError, () => location.hash === "#q" && find("#q")?.focus()].forEach((act) => act());
+  [announce, focusError, () => "speechSynthesis" in window && (root.dataset.speech = ""), () => location.hash === "#q" && find("#q")?.focus()].forEach((act) => act());
 })();

@@ -180,6 +180,15 @@ def test_the_clock_moves_ahead_to_where_the_next_step_is(client, world, name, mo
 
 
 @pytest.mark.usefixtures("in_a_demo", "shift")
+def test_a_second_tap_does_not_skip_the_shift_that_is_about_to_start(client, world):
+    sign_in(client, world.lin.account_id)
+    step(client, "start")
+    assert "steps/start" not in client.get("/demo/clock").text
+    step(client, "start")
+    assert clock.now().timestamp() == close_to(START - 5 * MINUTE)
+
+
+@pytest.mark.usefixtures("in_a_demo", "shift")
 def test_the_clerk_of_the_station_sees_the_same_next_shift(client, world):
     sign_in(client, world.chen.account_id)
     step(client, "start")

@@ -6,6 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from blueprints.admin import actions, queries
+from blueprints.claims import actions as claims
+from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity.models import (
     Account,
     GuardianMethod,
@@ -20,7 +22,7 @@ from core.actor import Role
 from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
-from tests.factories import BEFORE, give, make_staff, make_volunteer, saved, sign_in
+from tests.factories import BEFORE, give, make_post, make_shift, make_staff, make_volunteer, saved, sign_in
 
 YOUNG = date(2084, 1, 1)
 GUARDIAN = {"name": "徐父", "relation": "父亲", "phone": "+8619900000099", "method": GuardianMethod.IN_PERSON}
@@ -120,6 +122,49 @@ def test_a_second_consent_waits_until_the_first_is_withdrawn(world):
     with pytest.raises(Refusal, match="withdrawn already"):
         actions.withdraw_guardian(given.id, world.chen, now=BEFORE)
     actions.record_guardian(young.id, world.chen, now=BEFORE, **GUARDIAN)
+
+
+def claims_of(volunteer):
+    return [c.state for c in db.session.scalars(select(Claim).where(Claim.volunteer_id == volunteer.id))]
+
+
+def guarded_with_claim(world, **values):
+    """Somebody with a guardian's consent on record who claims a coming shift."""
+    young = make_volunteer("徐青", world.station, **{"birth_date": YOUNG} | values)
+    given = Guardianship(volunteer_id=young.id, guardian_name="徐父", relation="父亲", given_at=BEFORE)
+    given.guardian_phone, given.method, given.recorded_by_id = "+8619900000099", "in_person", world.chen.account_id
+    saved(given)
+    claims.claim_for(make_shift(make_post(world.station)).id, young.id, world.chen, now=BEFORE)
+    return young, given
+
+
+def test_a_withdrawn_consent_is_told_and_frees_the_coming_places(world):
+    young, given = guarded_with_claim(world)
+    with pytest.raises(Refusal, match="does not cover"):
+        actions.withdraw_guardian(given.id, world.gu, now=BEFORE)
+    assert claims_of(young) == [ClaimState.HELD]
+    actions.withdraw_guardian(given.id, world.chen, now=BEFORE)
+    assert claims_of(young) == [ClaimState.CANCELLED]
+    assert told(young)[-1] is NoticeKind.GUARDIAN_WITHDRAWN
+
+
+def test_a_withdrawn_consent_frees_nothing_while_another_stands_or_the_person_is_of_age(world):
+    young, given = guarded_with_claim(world)
+    other = Guardianship(volunteer_id=young.id, guardian_name="徐母", relation="母亲", given_at=BEFORE)
+    other.guardian_phone, other.method, other.recorded_by_id = "+8619900000098", "in_person", world.chen.account_id
+    saved(other)
+    grown, old = guarded_with_claim(world, birth_date=date(2075, 1, 1))
+    for consent in (given, old):
+        actions.withdraw_guardian(consent.id, world.chen, now=BEFORE)
+    assert (claims_of(young), claims_of(grown)) == ([ClaimState.HELD], [ClaimState.HELD])
+
+
+def test_nobody_records_a_guardian_for_themself(world):
+    young = make_volunteer("徐青", world.station, birth_date=YOUNG)
+    own = give(db.session.get(Account, young.account_id), Role.CLERK, world.station)
+    with pytest.raises(Refusal, match="your own registration"):
+        actions.record_guardian(young.id, own, now=BEFORE, **GUARDIAN)
+    assert queries.guardians(young.id) == []
 
 
 def test_grown_people_need_no_guardian(world):

@@ -9,11 +9,22 @@ from sqlalchemy import func, select
 
 from blueprints.admin import actions, queries
 from blueprints.identity.models import Account, Grant, VolunteerState
+from blueprints.posts import actions as posts
 from core.actor import Actor, Role
 from core.db import db
 from core.refusal import Refusal
 from core.web import App
-from tests.factories import BEFORE, make_account, make_organization, make_staff, make_volunteer, make_world
+from tests.factories import (
+    BEFORE,
+    HOUR,
+    START,
+    make_account,
+    make_organization,
+    make_post,
+    make_staff,
+    make_volunteer,
+    make_world,
+)
 
 pytestmark = pytest.mark.commits
 Act = Callable[[], object]
@@ -54,6 +65,20 @@ def test_two_administrators_who_dismiss_each_other_leave_one(app):
     )
     assert outcome == ["done", "refused"]
     assert len(queries.live_administrators(top.id)) == 1
+
+
+def test_an_organization_closes_before_or_after_a_shift_is_added_never_between(app):
+    world = make_world()
+    post = make_post(world.station)
+    id, station, revision = post.id, world.station.id, post.revision
+    slot = {"starts_at": START, "ends_at": START + HOUR, "places": 2}
+    db.session.commit()
+    outcome = at_once(
+        app,
+        lambda: actions.close(station, world.qian, now=BEFORE),
+        lambda: posts.add_shift(id, slot, world.chen, revision=revision, now=BEFORE),
+    )
+    assert outcome == ["done", "refused"]
 
 
 def test_one_link_gives_one_role_however_many_open_it(app):

@@ -64,7 +64,10 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(executable_path=installed.ensure(), args=["--no-sandbox"])
+    browser = playwright.chromium.launch(
+        executable_path=installed.ensure(),
+        args=["--no-sandbox", "--disable-gpu", "--renderer-process-limit=1", "--process-per-site"],
+    )
     yield browser
     browser.close()
 

@@ -242,3 +242,34 @@ def test_a_place_freed_after_the_start_is_offered_to_nobody(world, shift):
     waiting = claim(shift, make_volunteer("钱多", world.station))
     actions.release(first.id, world.chen, reason="没有来", now=START)
     assert waiting.state is ClaimState.WAITING
+
+
+def test_nobody_loses_a_place_once_checked_in(world, shift, held):
+    mark(held, Act.IN, world.chen, START - 10 * MINUTE)
+    early = START - 5 * MINUTE
+    with pytest.raises(Refusal, match="checked in"):
+        actions.cancel(held.id, actor_of(world.lin), reason="有事", now=early)
+    with pytest.raises(Refusal, match="checked in"):
+        actions.cancel_shift(shift.id, world.chen, reason="下雨", now=early)
+    actions.release_all(world.lin.id, now=early)
+    assert held.state is ClaimState.HELD
+
+
+def test_a_change_that_would_end_the_claim_of_somebody_checked_in_is_refused_with_the_reason(world, shift, held):
+    claim(make_shift(make_post(world.station, title="护河巡查岗"), starts_at=END), world.lin)
+    mark(held, Act.IN, world.chen, START)
+    longer = {"starts_at": START, "ends_at": END + HOUR, "places": 2, "break_minutes": 0}
+    revision = post_of(shift).revision
+    with pytest.raises(Refusal, match="护河巡查岗"):
+        actions.change_shift(shift.id, longer, world.chen, revision=revision, reason="延长", now=START + 10 * MINUTE)
+
+
+@pytest.mark.parametrize("typed", ["full width", "with a space"])
+def test_a_code_is_read_as_people_type_it(world, shift, held, typed):
+    code = queries.day_code(shift.id, START)
+    shown = {
+        "full width": code.translate(str.maketrans("0123456789", "０１２３４５６７８９")),
+        "with a space": f"{code[:3]} {code[3:]}",
+    }
+    actions.check_in(held.id, shown[typed], actor_of(world.lin), now=START)
+    assert seen(held).is_present

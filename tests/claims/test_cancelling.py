@@ -136,7 +136,7 @@ def test_a_clerk_frees_a_place_with_a_reason_and_the_person_is_told():
         actions.release(made.id, world.gu, reason="没来", now=BEFORE)
     actions.release(made.id, world.chen, reason="来电说不来", now=BEFORE)
     assert made.state is ClaimState.CALLED_OFF
-    assert kinds(world.lin)[-1] is NoticeKind.CLAIM_RULES_CHANGED
+    assert kinds(world.lin)[-1] is NoticeKind.CLAIM_RELEASED
 
 
 def test_the_line_skips_somebody_who_is_busy_by_now():

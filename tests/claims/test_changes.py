@@ -148,3 +148,11 @@ def test_a_stricter_post_ends_claims_of_people_who_no_longer_fit(world, shift):
     post = post_of(shift)
     actions.change_post(post.id, {"min_age": 60}, world.chen, revision=post.revision, reason="改岗", now=BEFORE)
     assert made.state is ClaimState.CALLED_OFF
+
+
+def test_a_longer_break_is_told_like_a_new_time_because_it_costs_minutes(world, shift):
+    claim(shift, world.lin)
+    with pytest.raises(Refusal, match="reason"):
+        change(shift, world.chen, reason="", break_minutes=60)
+    change(shift, world.chen, break_minutes=60)
+    assert kinds(world.lin)[-1] is NoticeKind.SHIFT_CHANGED

@@ -70,7 +70,19 @@ def do_walk_in(shift_id: int, volunteer_id: int, account_id: int, path: str) -> 
     return actions.walk_in(shift_id, volunteer_id, actor, now=START).state.value
 
 
+def do_leave(volunteer_id: int) -> str:
+    actions.release_all(volunteer_id, now=BEFORE)
+    return "left"
+
+
+def do_cancel_post(post_id: int, account_id: int, path: str) -> str:
+    actor = Actor(account_id, "", held=(Held(Role.CLERK, 0, path),))
+    return actions.cancel_post(post_id, actor, reason="项目结束", now=BEFORE).state.value
+
+
 VERBS: dict[str, Any] = {
+    "leave": do_leave,
+    "cancel_post": do_cancel_post,
     "claim": do_claim,
     "cancel": do_cancel,
     "confirm": do_confirm,
@@ -180,3 +192,31 @@ def test_the_line_keeps_the_order_in_which_people_came(race):
     race([("claim", shift_id, person) for person in guests])
     assert [queries.position(claim) for claim in queries.line(shift_id)] == list(range(1, 10))
     assert db.session.get_one(Volunteer, guests[0]).id == guests[0]
+
+
+def test_people_leave_and_claim_across_several_shifts_without_waiting_in_a_circle(race):
+    post = make_post(make_organization())
+    shifts = [make_shift(post, places=1, starts_at=START + n * 3 * HOUR).id for n in range(4)]
+    guests = people(8)
+    for guest in guests[:6]:
+        for shift_id in shifts:
+            do_claim_now(shift_id, guest)
+    jobs: list[tuple[Any, ...]] = [("leave", guest) for guest in guests[:6]]
+    jobs += [("claim", shift_id, guest) for guest in guests[6:] for shift_id in reversed(shifts)]
+    outcome = race(jobs)
+    assert outcome["left"] == 6
+    held = db.session.scalars(select(Claim.shift_id).where(Claim.state == ClaimState.HELD))
+    assert sorted(held) == sorted(shifts)
+
+
+def test_two_posts_with_the_same_people_are_cancelled_at_once(race):
+    world = make_world()
+    posts = [make_post(world.station), make_post(world.station)]
+    guests = people(6)
+    for number in range(6):
+        for which, post in enumerate(posts):
+            shift_id = make_shift(post, places=6, starts_at=START + (number * 2 + which) * 3 * HOUR).id
+            for guest in guests if (number + which) % 2 else reversed(guests):
+                do_claim_now(shift_id, guest)
+    outcome = race([("cancel_post", post.id, world.chen.account_id, world.station.path) for post in posts])
+    assert outcome == {"cancelled": 2}

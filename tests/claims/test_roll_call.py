@@ -288,6 +288,30 @@ def test_before_check_in_opens_the_clerk_claims_for_whoever_calls(chen, at, worl
     assert (made.place, made.source) == (2, Source.DESK)
 
 
+@pytest.mark.parametrize("way", ["walk-ins", "claims"])
+def test_an_id_alone_brings_nobody_from_elsewhere_onto_the_roster(chen, at, world, shift, way):
+    at(START if way == "walk-ins" else START - 24 * HOUR)
+    stranger = make_volunteer("欧阳明", world.other_station)
+    lin = db.session.get(Account, world.lin.account_id).phone
+    for phone in (None, "", "欧阳", lin, db.session.get(Account, stranger.account_id).phone[-4:]):
+        data = {"volunteer": stranger.id, "phone": phone}
+        assert chen.post(f"/desk/shifts/{shift.id}/{way}", data=data).status_code == 404
+    assert db.session.scalars(select(Claim)).all() == []
+
+
+@pytest.mark.parametrize("way", ["walk-ins", "claims"])
+def test_whoever_is_found_by_the_whole_phone_is_added_with_what_the_page_passes_on(chen, at, world, shift, way):
+    at(START if way == "walk-ins" else START - 24 * HOUR)
+    stranger = make_volunteer("欧阳明", world.other_station)
+    typed = db.session.get(Account, stranger.account_id).phone.removeprefix("+86")
+    assert f'name="phone" value="{typed}"' in found(chen, shift, typed)
+    assert 'name="phone"' not in found(chen, shift, "周晓航")
+    for data in ({"volunteer": stranger.id, "phone": typed}, {"volunteer": world.zhou.id}):
+        assert chen.post(f"/desk/shifts/{shift.id}/{way}", data=data).status_code == 303
+    on_it = set(db.session.scalars(select(Claim.volunteer_id)))
+    assert on_it == {stranger.id, world.zhou.id}
+
+
 # --- times that nobody observed --------------------------------------------------------------------------------
 
 

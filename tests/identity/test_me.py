@@ -27,7 +27,7 @@ from core import clock, passwords, vault
 from core.db import db
 from core.refusal import Refusal
 from tests.factories import BEFORE, YANYU, make_organization, make_volunteer, make_world, saved, sign_in
-from tests.identity.people import NOW, OLD, OTHER, PASSWORD, account_of, id_number
+from tests.identity.people import HASH, NOW, OLD, OTHER, PASSWORD, account_of, id_number
 
 ADULT = date(1990, 5, 20)
 
@@ -151,7 +151,8 @@ def test_a_guardian_on_record_quiets_the_reminder(client, lin):
 
 
 def profile(**values):
-    return {"email": "lin@example.com", "lang": "en", "skills": ["driving"], "availability": ["sun-evening"], **values}
+    said = {"email": "lin@example.com", "lang": "en", "skills": ["driving"], "availability": ["sun-evening"]}
+    return {**said, "password": PASSWORD, **values}
 
 
 def test_the_profile_is_saved(client, lin, account):
@@ -203,8 +204,47 @@ def test_a_branch_needs_its_consent_and_loses_it_with_the_branch(client, lin):
 def test_staff_change_their_contact_only(client):
     world = make_world()
     sign_in(client, world.chen.account_id)
-    assert client.post("/me/profile", data={"email": "chen@example.com", "lang": "en"}).status_code == 303
+    db.session.get_one(Account, world.chen.account_id).password_hash = HASH
+    db.session.commit()
+    data = {"email": "chen@example.com", "lang": "en", "password": PASSWORD}
+    assert client.post("/me/profile", data=data).status_code == 303
     assert db.session.get_one(Account, world.chen.account_id).email == "chen@example.com"
+
+
+def told_of_email(account):
+    kinds = select(Notice).where(Notice.account_id == account.id, Notice.kind == NoticeKind.EMAIL_CHANGED)
+    return len(db.session.scalars(kinds).all())
+
+
+@pytest.mark.usefixtures("lin")
+def test_another_mail_address_takes_the_password_and_is_told(client, account):
+    for password, words in (("", "Please enter your password to change"), ("wrongword9", "The password is wrong")):
+        answer = client.post("/me/profile", data=profile(password=password))
+        assert (answer.status_code, words in answer.text) == (409, True)
+        assert 'id="password-error"' in answer.text
+    assert (reread(account).email, told_of_email(account)) == (None, 0)
+    assert client.post("/me/profile", data=profile()).status_code == 303
+    assert (reread(account).email, told_of_email(account)) == ("lin@example.com", 1)
+    assert client.post("/me/profile", data=profile(password="", lang="zh_Hans")).status_code == 303
+    assert told_of_email(account) == 1
+
+
+def test_a_corrected_registration_is_no_way_around_that_password(client, lin, account):
+    lin.state = VolunteerState.RETURNED
+    db.session.commit()
+    data = {"division_id": str(YANYU), "name": "林小满", "gender": "female", "birth_date": "1990-05-20"}
+    answer = client.post("/me/registration", data=data | {"email": "else@example.com"})
+    assert (answer.status_code, "change the mail address in your profile" in answer.text) == (409, True)
+    assert (reread(account).email, reread(lin).state) == (None, VolunteerState.RETURNED)
+    assert client.post("/me/registration", data=data).status_code == 303
+
+
+@pytest.mark.usefixtures("lin")
+def test_the_password_for_another_mail_address_is_not_guessed(client, account):
+    for _ in range(5):
+        client.post("/me/profile", data=profile(password="wrongword9"))
+    assert client.post("/me/profile", data=profile()).status_code == 429
+    assert reread(account).email is None
 
 
 def test_who_moves_says_so_in_two_steps(client, lin):

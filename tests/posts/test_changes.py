@@ -176,6 +176,17 @@ def test_an_added_shift_obeys_the_rules(world, post):
         actions.add_shift(full.id, slot(), world.chen, revision=full.revision, now=BEFORE)
 
 
+def test_nothing_is_added_or_published_under_a_closed_organization(world, post):
+    waiting = drafted(world, slot())
+    world.station.closed_at = BEFORE
+    db.session.commit()
+    with pytest.raises(Refusal, match="does not offer posts"):
+        actions.add_shift(post.id, slot(), world.chen, revision=post.revision, now=BEFORE)
+    with pytest.raises(Refusal, match="does not offer posts"):
+        actions.publish(waiting.id, declared=True, actor=world.chen, now=BEFORE)
+    assert (len(shifts_of(post)), waiting.state) == (2, PostState.DRAFT)
+
+
 def test_calling_off_is_written_down_with_its_reason(post):
     shift = shifts_of(post)[0]
     noticed = shift.revision

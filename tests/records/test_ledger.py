@@ -148,7 +148,9 @@ def test_a_returned_entry_goes_back_with_its_reason_and_a_new_one_follows(world,
     settle(held, world.chen, START, START + HOUR + 30 * MINUTE, DONE + 3 * HOUR)
     mended = hand_in(shift, world.chen, DONE + 3 * HOUR)[0]
     assert (mended.minutes, mended.evidence, record.state) == (90, EvidenceClass.C, RecordState.RETURNED)
-    actions.confirm([mended.id], world.wu, now=DONE + 3 * HOUR)
+    with pytest.raises(Refusal, match="marked"):
+        actions.confirm([mended.id], world.wu, now=DONE + 3 * HOUR)
+    actions.confirm_marked(mended.id, world.wu, reason="与纸质名册一致", now=DONE + 3 * HOUR)
     assert queries.totals(world.lin.id)[EvidenceClass.C] == total(world.lin) == 90
 
 
@@ -187,7 +189,7 @@ def test_below_sixty_percent_the_time_is_marked_not_zero(world, shift, end, belo
 def test_a_marked_entry_is_confirmed_alone_and_with_a_reason(world, shift):
     served(world, shift, world.lin, 0, 30)
     record = hand_in(shift, world.chen)[0]
-    with pytest.raises(Refusal, match="less than the minimum"):
+    with pytest.raises(Refusal, match="marked"):
         actions.confirm([record.id], world.wu, now=DONE)
     with pytest.raises(Refusal, match="say why"):
         actions.confirm_marked(record.id, world.wu, reason="", now=DONE)
@@ -210,7 +212,9 @@ def test_long_days_need_the_levels_above(world, hours, levels):
 
 def test_a_day_over_eight_hours_counts_after_another_person_above_approved(world):
     record = long_day(world, 9)
-    actions.confirm([record.id], world.wu, now=START + 10 * HOUR)
+    with pytest.raises(Refusal, match="marked"):
+        actions.confirm([record.id], world.wu, now=START + 10 * HOUR)
+    actions.confirm_marked(record.id, world.wu, reason="全天活动", now=START + 10 * HOUR)
     assert (record.state, total(world.lin)) == (RecordState.APPROVAL, 0)
     with pytest.raises(Refusal, match="You confirmed"):
         actions.approve(record.id, world.wu, now=START + 10 * HOUR)

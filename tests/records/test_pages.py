@@ -232,7 +232,7 @@ def test_marked_entries_stand_apart_and_are_confirmed_one_by_one_with_a_reason(a
     page = wu.get("/desk/records").text
     assert ('type="checkbox"' in page, "There for less than the minimum" in page) == (False, True)
     together = wu.post("/desk/records/confirmations", data={"record": record.id})
-    assert (together.status_code, "Open the entry and give a reason." in together.text) == (409, True)
+    assert (together.status_code, "look at the mark and give a reason." in together.text) == (409, True)
     empty = wu.post(f"/desk/records/{record.id}/confirmation", data={"reason": " "})
     assert (empty.status_code, "Please say why" in empty.text) == (422, True)
     assert wu.post(f"/desk/records/{record.id}/confirmation", data={"reason": "中途送医，属实"}).status_code == 303

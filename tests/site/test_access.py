@@ -180,3 +180,33 @@ def test_nothing_ever_crashes_on_an_empty_form(app, client, world, ids, who):
         if answer.status_code >= 500 and rule.endpoint != "health.healthz":
             crashed.append((rule.endpoint, address, answer.status_code))
     assert crashed == []
+
+
+# Numbers that no row can have, and text that no database can hold.
+MISCHIEF = [
+    "before=99999999999999999999&after=99999999999999999999&q=%00&page=-1&person=%00",
+    f"before={2**31}&after={2**31}&q=林%00%ED%A0%80&page=x&claim={2**63}&place={2**63}&year=-1",
+]
+
+
+@pytest.mark.parametrize("who", [None, *ROLE_OF])
+def test_nothing_ever_crashes_on_what_an_address_asks(app, client, world, ids, who):
+    if who:
+        sign_in(client, getattr(world, who).account_id)
+    asked = [address for rule, method, address, _ in addresses(app, ids) if method == "GET"]
+    answers = {
+        f"{address}?{query}": ask(client, "GET", f"{address}?{query}") for address in asked for query in MISCHIEF
+    }
+    crashed = {address: answer.status_code for address, answer in answers.items() if answer.status_code >= 500}
+    assert {address for address in crashed if not address.startswith("/healthz")} == set()
+
+
+def test_nothing_ever_crashes_on_a_nul_in_a_path(app, client, world, ids):
+    """Every part of a path that is text, not a number, may hold one."""
+    sign_in(client, world.qian.account_id)
+    texts = [rule for rule in app.url_map.iter_rules() if rule.endpoint != "assets" and set(rule.arguments) - set(ids)]
+    adapter = app.url_map.bind("localhost")
+    values = [{name: ids.get(name, "\0-x") for name in rule.arguments} for rule in texts]
+    paths = [adapter.build(rule.endpoint, held) for rule, held in zip(texts, values, strict=True)]
+    assert "/calendar/%00-x.ics" in paths
+    assert [path for path in paths if client.get(path).status_code >= 500] == []
