@@ -33,7 +33,8 @@ from blueprints.posts import actions as posts
 from blueprints.posts.models import Category, Post, RiskLevel, Shift, ShiftState
 from blueprints.posts.starters import starters
 from blueprints.records import actions as records
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records import queries as recorded
+from blueprints.records.models import Mark, RecordState, ServiceRecord
 from core import clock, passwords
 from core.actor import Actor, Held, Role
 from core.db import Base, db
@@ -495,13 +496,17 @@ class Scene:
             records.hand_in(self.shift.id, self.clerk, now=now)
 
     def confirming(self, after: timedelta = 26 * HOUR) -> None:
-        """Let the second person confirm what is unmarked, the day after."""
+        """Let the second person confirm, the day after; what lies below the minimum presence waits for a decision."""
         self.play.at(self.shift.ends_at + after, self._confirm)
 
     def _confirm(self, now: datetime) -> None:
-        unmarked = [record.id for record in self.pending() if not record.below_presence]
-        if unmarked:
-            records.confirm(unmarked, _confirmer(self.play, self.organization), now=now)
+        confirmer, waiting = _confirmer(self.play, self.organization), self.pending()
+        marks = {record.id: recorded.marks_of(record) for record in waiting}
+        if unmarked := [id for id, found in marks.items() if not found]:
+            records.confirm(unmarked, confirmer, now=now)
+        for id, found in marks.items():
+            if found and Mark.BELOW_PRESENCE not in found:
+                records.confirm_marked(id, confirmer, reason="已向本人和同组志愿者核实。", now=now)
 
     def pending(self) -> list[ServiceRecord]:
         mine = select(ServiceRecord).join(Claim).where(Claim.shift_id == self.shift.id)

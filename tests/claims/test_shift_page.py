@@ -8,12 +8,12 @@ import pytest
 from blueprints.claims import actions
 from blueprints.claims.models import Act, Claim, ClaimState
 from blueprints.identity.models import Skill, VolunteerState
-from blueprints.posts.models import Category, Post, PostState, RiskLevel, ShiftState
+from blueprints.posts.models import Category, PostState, RiskLevel, ShiftState
 from core.db import db
 from core.prefs import COOKIE
 from tests.claims.conftest import SWAP
 from tests.claims.test_attendance import mark
-from tests.claims.test_claiming import claim
+from tests.claims.test_claiming import actor_of, claim
 from tests.counting import counted
 from tests.factories import BEFORE, HOUR, START, make_post, make_shift, make_volunteer, make_world, sign_in
 
@@ -358,8 +358,7 @@ def offered(shift, world, lin, at):
     claim(shift, world.shen)
     made = claim(shift, lin)
     at(DEADLINE + HOUR)
-    actor = type("Asking", (), {"volunteer_id": world.zhou.id, "account_id": world.zhou.account_id})()
-    actions.cancel(first.id, actor, reason="发烧了", now=DEADLINE + HOUR)
+    actions.cancel(first.id, actor_of(world.zhou), reason="发烧了", now=DEADLINE + HOUR)
     db.session.commit()
     return made
 
@@ -461,4 +460,3 @@ def test_no_page_of_a_shift_has_two_primary_actions(client, shift, lin, world):
     assert primary(page_of(client, shift)) == 1
     claim(shift, lin)
     assert primary(page_of(client, shift)) == 0
-    assert db.session.get(Post, shift.post_id).state is PostState.PUBLISHED
