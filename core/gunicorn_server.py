@@ -52,6 +52,7 @@ def settings(host: str, port: int) -> dict[str, Any]:
         "worker_class": "gthread",
         "preload_app": True,
         "reuse_port": True,  # without it one worker gets nearly all connections of a proxy
+        "limit_request_line": 8190,  # a longer one is answered by gunicorn itself, without our words
         "keepalive": 75,  # an open list asks every few seconds, and each keeps its connection
         "worker_connections": 6000,
         "graceful_timeout": 20,

@@ -91,8 +91,9 @@ def is_poll() -> bool:
 
 def row_arg(name: str) -> int | None:
     """A number in the query that a row can have; None for anything else, a larger one included."""
-    number = request.args.get(name, 0, type=int)
-    return number if 0 < number < 2**31 else None
+    typed = request.args.get(name, "")
+    plain = typed.isascii() and typed.isdecimal() and len(typed) < 11
+    return int(typed) if plain and 0 < int(typed) < 2**31 else None
 
 
 def text_arg(name: str, longest: int) -> str:
@@ -205,6 +206,8 @@ def _page_in_hand() -> str:
 
 
 def _error_page(title: str, sentence: str, status: int) -> Response:
+    if "viewer" not in g:  # refused before anybody was looked up, such as a body that is too large
+        current_app.load_viewer()  # type: ignore[attr-defined]
     back = request.referrer if request.referrer and request.referrer.startswith(request.host_url) else "/"
     return make_response(render_template("layout/error.html", title=title, sentence=sentence, back=back), status)
 

@@ -277,7 +277,7 @@ def take_back(grant_id: int, actor: Actor, *, now: datetime) -> Grant:
     grant = lock(Grant, grant_id)
     if grant.revoked_at:
         raise Refusal(_("This role was taken back already."))
-    _refuse_lock_out(grant, organization)
+    _refuse_own_end(grant, actor)
     grant.revoked_at, grant.revoked_by_id = now, actor.account_id
     _note("role taken back", grant, actor, organization, now, about_id=grant.account_id, role=grant.role)
     _tell_role(NoticeKind.GRANT_TAKEN, grant, organization, now)
@@ -287,6 +287,12 @@ def take_back(grant_id: int, actor: Actor, *, now: datetime) -> Grant:
 def _organization_of(grant_id: int) -> Organization:
     """The organization of a role, locked: two administrators who dismiss each other come one after the other."""
     return lock(Organization, db.get_or_404(Grant, grant_id).organization_id)
+
+
+def _refuse_own_end(grant: Grant, actor: Actor) -> None:
+    """A slip of the finger must not end one's own day, and so the last administrator always stays."""
+    if grant.account_id == actor.account_id and grant.role is Role.ADMINISTRATOR:
+        raise Refusal(_("This is your own role. Ask another administrator to take it back."))
 
 
 def _refuse_lock_out(grant: Grant, organization: Organization) -> None:

@@ -1,6 +1,6 @@
 """The visitor's and the volunteer's side of claims: the live list, a shift, the schedule, and the own check-in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -128,11 +128,12 @@ def _shift_page(standing: Standing, tag: str = "", form: Form | None = None) -> 
     return respond("claims/shift.html", "claims/_shift.html", **_about(standing, tag, form))
 
 
-def _card(standing: Standing) -> Response:
+def _card(standing: Standing, refused: Sequence[str] = ()) -> Response:
+    """The sentences of a refusal stand on the card itself: in a long list nobody sees the top of the page."""
     seen, asking = standing.seen, viewer()
     own = board.mine(asking.volunteer_id if asking else None, [seen.shift.id]).get(seen.shift.id)
     face = cards.face(seen, own, cards.viewing(asking)) | {"token": generate_csrf() if asking else ""}
-    return respond("claims/shift.html", "claims/_card.html", **(_about(standing) | face))
+    return respond("claims/shift.html", "claims/_card.html", refused=refused, **(_about(standing) | face))
 
 
 def _about(standing: Standing, tag: str = "", form: Form | None = None) -> dict[str, Any]:
@@ -217,9 +218,7 @@ def _again(shift_id: int, form: Form) -> Response:
     standing = _standing_or_404(shift_id)
     if not _on_card():
         return _shift_page(standing, form=form)
-    for sentence in form.form_errors:
-        flash(sentence, "error")
-    return _card(standing)
+    return _card(standing, form.form_errors)
 
 
 def _on_card() -> bool:
@@ -349,9 +348,8 @@ def _check_in_page(claim_id: int | None = None, form: CodeForm | None = None) ->
     if form and claim_id in forms:
         form.code.id = forms[claim_id].code.id
         forms[claim_id] = form
-    sentence = form.form_errors[0] if form and form.form_errors else None
     upcoming = schedule.next_due(volunteer_id, now)
-    return respond("claims/check_in.html", due=due, forms=forms, sentence=sentence, upcoming=upcoming, now=now)
+    return respond("claims/check_in.html", due=due, forms=forms, refused=form, upcoming=upcoming, now=now)
 
 
 def _code_form(claim_id: int) -> CodeForm:

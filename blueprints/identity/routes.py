@@ -54,7 +54,7 @@ def sign_in() -> ResponseReturnValue:
 
 
 def _sign_in_page(form: SignInForm) -> Response:
-    return respond("identity/sign_in.html", form=form, kept=drafts.KEY in session)
+    return respond("identity/sign_in.html", form=form, kept=drafts.KEY in session and TOKEN in session)
 
 
 @bp.post("/sign-in")

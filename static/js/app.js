@@ -11,10 +11,17 @@
     const field = find("main .field--wrong");
     (field ? field.querySelector("input, select, textarea") : find("main .form-errors"))?.focus();
   };
+  let fresh, since = 0;
+  const settle = (part) => { // a button that is swapped away takes the focus along: the part it stood in gets it back
+    [fresh, since] = [part, performance.now()];
+    focusError();
+    if (document.activeElement === document.body) part.tabIndex = -1, part.focus({ preventScroll: true });
+  };
   const rest = () => ["aria-busy", "data-sent"].forEach((name) => all(`[${name}]`, (it) => it.removeAttribute(name)));
   addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
-    if (event.target.hasAttribute("aria-busy")) return event.preventDefault(), event.stopImmediatePropagation();
+    const early = fresh?.contains(event.target) && performance.now() - since < 500; // a double tap meant the button before
+    if (early || event.target.hasAttribute("aria-busy")) return event.preventDefault(), event.stopImmediatePropagation();
     keepScroll();
     event.target.setAttribute("aria-busy", "true");
     event.submitter?.setAttribute("data-sent", "");
@@ -27,7 +34,7 @@
     if (method === "GET") [...body].forEach(([name, value]) => value || body.delete(name)); // what was left open is not said
   });
   addEventListener("htmx:finally:request", ({ detail }) => detail.ctx.request.method !== "GET" && rest());
-  addEventListener("htmx:after:swap", ({ detail }) => (announce(), detail.ctx.request.method !== "GET" && focusError()));
+  addEventListener("htmx:after:swap", ({ detail }) => (announce(), detail.ctx.request.method !== "GET" && settle(detail.ctx.target)));
   addEventListener("htmx:error", ({ detail }) => detail.ctx && detail.ctx.request.method !== "GET"
     && find("#flash").replaceChildren(find("#offline").content.cloneNode(true)));
   const read = (button) => {

@@ -146,12 +146,14 @@ def test_a_role_is_taken_back_once_told_and_traced(world):
         actions.take_back(grant.id, world.qian, now=BEFORE)
 
 
-def test_the_last_administrator_of_the_top_stays(world):
-    boss = make_staff(Role.ADMINISTRATOR, world.city, "市主任")
-    with pytest.raises(Refusal, match="last administrator"):
+@pytest.mark.parametrize("place", ["city", "county", "station"])
+def test_nobody_ends_their_own_administration_by_a_slip_of_the_finger(world, place):
+    boss = make_staff(Role.ADMINISTRATOR, getattr(world, place), "市主任")
+    with pytest.raises(Refusal, match="your own role"):
         actions.take_back(grant_of(boss).id, boss, now=BEFORE)
-    make_staff(Role.ADMINISTRATOR, world.city, "副主任")
-    actions.take_back(grant_of(boss).id, boss, now=BEFORE)
+    deputy = make_staff(Role.ADMINISTRATOR, getattr(world, place), "副主任")
+    actions.take_back(grant_of(boss).id, deputy, now=BEFORE)
+    assert grant_of(boss).revoked_at == BEFORE
 
 
 def test_an_administrator_whose_account_is_closed_does_not_count_as_another_one(world):
@@ -159,7 +161,7 @@ def test_an_administrator_whose_account_is_closed_does_not_count_as_another_one(
     gone = make_staff(Role.ADMINISTRATOR, world.city, "离任主任")
     db.session.get(Account, gone.account_id).closed_at = BEFORE
     with pytest.raises(Refusal, match="last administrator"):
-        actions.take_back(grant_of(boss).id, boss, now=BEFORE)
+        identity.leave(boss.account_id, Leaving.KEEP, now=BEFORE)
 
 
 def test_the_last_administrator_of_the_top_cannot_leave(world):

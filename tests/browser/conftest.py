@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app import create_app
@@ -24,7 +24,8 @@ from tests.browser.person import Person
 from tests.browser.scenes import prepared
 from tests.factories import BEFORE, World, make_world, open_session
 
-PATIENCE = 8000  # milliseconds
+PATIENCE = 15_000  # milliseconds, on a machine that is busy
+expect.set_options(timeout=PATIENCE)
 
 
 class Quiet(WSGIRequestHandler):

@@ -94,6 +94,10 @@ class Person:
         self.types("Password", password)
         self.taps("Sign in")
 
+    def pauses(self) -> None:
+        """Long enough for the next tap to be meant: sooner it counts as the second one of a double tap."""
+        self.page.wait_for_timeout(600)
+
     def hears_nothing(self) -> None:
         """From now on no news reaches the page: it grows stale, as in a tunnel."""
         self.page.route("**", lambda route: route.fulfill(status=304) if _is_poll(route) else route.continue_())

@@ -12,8 +12,8 @@ from blueprints.claims.models import Claim
 from blueprints.identity.models import Session
 from core.db import db
 from tests.browser.person import Person
-from tests.browser.scenes import PASSWORD, PHONE, TABLET, claimed, found, offered, prepared, with_password
-from tests.factories import BEFORE, START, World
+from tests.browser.scenes import LIBRARY, PASSWORD, PHONE, TABLET, claimed, found, offered, prepared, with_password
+from tests.factories import BEFORE, HOUR, START, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
 Comes = Callable[..., Person]
@@ -68,6 +68,32 @@ def test_a_card_that_filled_while_the_list_was_open_puts_the_person_in_line_and_
     lin.page.locator(f"#shift-{shift}").get_by_role("button").click()
     lin.is_told("All places are held. You are number %(position)d in line.", position=1)
     lin.reads("You are number %(position)d in line", position=1)
+
+
+def test_a_refusal_is_read_on_the_card_that_was_tapped(world: World, comes: Comes) -> None:
+    claimed(offered(world), world.lin)
+    for number in range(8):
+        offered(world, f"第 {number} 岗", starts_at=START + HOUR)
+    lin = comes(PHONE, world.lin.account_id)
+    lin.opens("/")
+    lin.taps("Claim: %(title)s", title="第 7 岗")
+    sentence = lin.page.get_by_role("alert")
+    expect(sentence).to_be_in_viewport()
+    expect(sentence).to_contain_text(LIBRARY)
+    lin.finds_no_barrier()
+
+
+def test_a_claim_without_a_connection_says_that_nothing_was_sent(world: World, comes: Comes) -> None:
+    shift = offered(world)
+    lin = comes(PHONE, world.lin.account_id)
+    lin.opens(f"/shifts/{shift}")
+    lin.page.context.set_offline(True)
+    lin.taps("Claim")
+    lin.is_told("There is no connection, so nothing was sent. Please try again in a moment.")
+    lin.page.context.set_offline(False)
+    lin.complaints.clear()  # the browser's own, about the connection
+    lin.taps("Claim")
+    lin.is_told("You hold place %(place)d.", place=1)
 
 
 def test_a_shift_that_began_while_its_page_was_open_is_refused(

@@ -59,6 +59,7 @@ def test_a_shift_is_found_claimed_and_cancelled_with_the_keyboard_alone(world: W
     tabs_to(lin, zh("Claim"))
     lin.page.keyboard.press("Enter")
     lin.is_told("You hold place %(place)d.", place=1)
+    expect(lin.page.locator("#shift")).to_be_focused()  # its button is gone
     tabs_to(lin, zh("My schedule"))
     tabs_to(lin, zh("Cancel my place"))
     lin.page.keyboard.press("Enter")

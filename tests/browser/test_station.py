@@ -85,6 +85,47 @@ def test_roll_call_hand_in_and_confirmation_make_minutes_that_count(world: World
     sees_the_minutes(comes(PHONE, world.lin.account_id))
 
 
+def test_a_double_tap_in_the_roll_call_does_not_check_out_at_once(world: World, comes: Comes, at: At) -> None:
+    shift = offered(world)
+    claimed(shift, world.lin)
+    claimed(shift, world.zhou)
+    at(START)
+    chen = comes(TABLET, world.chen.account_id)
+    chen.opens(f"/desk/shifts/{shift}/roster")
+    chen.taps("Check in", row(chen, "周晓航"), exact=False)
+    chen.is_told("%(name)s: checked in at %(time)s.", name="周晓航", time="09:00")
+    lin = row(chen, "林小满")
+    spot = chen.button("Check in", lin, exact=False).bounding_box() or {}
+    tap = (spot["x"] + spot["width"] / 2, spot["y"] + spot["height"] / 2)
+    chen.page.mouse.click(*tap)
+    chen.is_told("%(name)s: checked in at %(time)s.", name="林小满", time="09:00")
+    chen.page.mouse.click(*tap)
+    chen.pauses()
+    expect(chen.button("Check out", lin, exact=False)).to_be_visible()
+
+
+def test_a_volunteer_checks_in_with_the_code_that_the_clerk_shows(world: World, comes: Comes, at: At) -> None:
+    shift = offered(world)
+    claimed(shift, world.lin)
+    at(START - 5 * MINUTE)
+    chen, lin = comes(TABLET, world.chen.account_id), comes(PHONE, world.lin.account_id)
+    chen.opens(f"/desk/shifts/{shift}/roster")
+    code = chen.page.locator("#day-code").inner_text()
+    lin.opens("/")
+    lin.goes_to("Check in")
+    lin.finds_no_barrier()
+    lin.types("Code", "000 000")
+    lin.taps("Check in")
+    lin.is_refused("This code is not the one shown at the station now. Please look again or ask the clerk.")
+    lin.types("Code", code)
+    lin.taps("Check in")
+    lin.is_told("Checked in at %(time)s. Please check out when you leave.", time="08:55")
+    lin.finds_no_barrier()
+    expect(row(chen, "林小满")).to_contain_text(
+        zh("In %(time)s", time="08:55"),
+    )
+
+
 def row(person: Person, name: str) -> Locator:
     return person.main.get_by_role("listitem").filter(has=person.page.get_by_role("link", name=name))
 
@@ -95,8 +136,10 @@ def calls_the_roll(clerk: Person, who: Locator) -> None:
     clerk.taps("Check in", who, exact=False)
     clerk.is_told("%(name)s: checked in at %(time)s.", name="林小满", time="08:55")
     clerk.finds_no_barrier()
+    clerk.pauses()
     clerk.taps("Undo %(what)s", who, exact=False, what=zh("check-in %(time)s", time="08:55"))
     clerk.is_told("%(name)s: the last entry is undone.", name="林小满")
+    clerk.pauses()
     clerk.taps("Check in", who, exact=False)
     expect(clerk.button("Check out", who, exact=False)).to_be_visible()
 

@@ -47,7 +47,7 @@ def searches(person: Person, words: str) -> None:
 
 def sees(person: Person, *titles: str) -> None:
     """The list shows these posts and no others."""
-    expect(person.main.get_by_role("article").get_by_role("heading")).to_have_text(titles, timeout=8000)
+    expect(person.main.get_by_role("article").get_by_role("heading")).to_have_text(titles)
 
 
 def test_a_newcomer_registers_waits_is_approved_and_claims(world: World, comes: Comes) -> None:
