@@ -12,6 +12,7 @@ import pytest
 import blueprints.messages.words
 from blueprints.messages.models import NoticeKind
 from core.db import Base
+from core.i18n import speaking
 
 ROOT = Path(__file__).parent.parent
 AREAS = ["organizations", "identity", "messages", "posts", "claims", "records", "admin"]
@@ -185,6 +186,16 @@ def test_every_state_and_kind_has_its_word(app):
         if (kind, member.value) not in words
     ]
     assert missing == []
+
+
+IN_THE_GLOSSARY = {"ClaimState", "RecordState", "VolunteerState", "PostState", "ShiftState", "Source", "Role", "Act"}
+
+
+def test_the_glossary_says_what_the_screens_say(app):
+    glossary = (ROOT / "docs/glossary.md").read_text()
+    with app.test_request_context(), speaking("zh_Hans"):
+        words = [str(w) for (kind, _v), w in app.extensions["words"].items() if kind.__name__ in IN_THE_GLOSSARY]
+    assert [word for word in words if word not in glossary] == []
 
 
 def test_every_notice_has_its_sentence():

@@ -64,6 +64,7 @@ def test_a_shift_is_found_claimed_and_cancelled_with_the_keyboard_alone(world: W
     tabs_to(lin, zh("Cancel my place"))
     lin.page.keyboard.press("Enter")
     tabs_to(lin, zh("Yes, cancel"))
+    lin.pauses()
     lin.page.keyboard.press("Enter")
     lin.is_told("Cancelled.")
 

@@ -102,6 +102,8 @@ def test_a_volunteer_claims_in_one_tap_cancels_and_claims_again(world: World, co
     offered(world)
     lin = comes(PHONE, world.lin.account_id)
     lin.opens("/")
+    expect(lin.page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    expect(lin.main.get_by_role("button", name=LIBRARY)).to_have_text("认领")
     lin.taps("Claim: %(title)s", title=LIBRARY)
     lin.is_told("You hold place %(place)d.", place=1)
     lin.reads("Place %(place)d is yours", place=1)
@@ -113,6 +115,7 @@ def test_a_volunteer_claims_in_one_tap_cancels_and_claims_again(world: World, co
     lin.finds_no_barrier()
     lin.taps("Yes, cancel")
     lin.is_told("Cancelled.")
+    lin.pauses()
     lin.taps("Claim")
     lin.is_told("You hold place %(place)d.", place=1)
 

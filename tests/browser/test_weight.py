@@ -27,7 +27,7 @@ def test_the_first_visit_is_light_and_still(world: World, comes: Comes) -> None:
     visitor.page.wait_for_timeout(500)
     assert visitor.main.get_by_role("article").count() == CARDS
     assert len(sent) <= 6, sent
-    assert sum(sent.values()) <= 60 * 1024, sent
+    assert 10 * 1024 < sum(sent.values()) <= 60 * 1024, sent
     assert visitor.page.evaluate(SHIFTS) < 0.02
 
 
