@@ -278,6 +278,7 @@ def take_back(grant_id: int, actor: Actor, *, now: datetime) -> Grant:
     if grant.revoked_at:
         raise Refusal(_("This role was taken back already."))
     _refuse_own_end(grant, actor)
+    _refuse_lock_out(grant, organization)  # two who dismiss each other at once: one stays
     grant.revoked_at, grant.revoked_by_id = now, actor.account_id
     _note("role taken back", grant, actor, organization, now, about_id=grant.account_id, role=grant.role)
     _tell_role(NoticeKind.GRANT_TAKEN, grant, organization, now)
@@ -290,7 +291,7 @@ def _organization_of(grant_id: int) -> Organization:
 
 
 def _refuse_own_end(grant: Grant, actor: Actor) -> None:
-    """A slip of the finger must not end one's own day, and so the last administrator always stays."""
+    """A slip of the finger must not end one's own day; leaving (`/me/departure`) asks for the password."""
     if grant.account_id == actor.account_id and grant.role is Role.ADMINISTRATOR:
         raise Refusal(_("This is your own role. Ask another administrator to take it back."))
 
