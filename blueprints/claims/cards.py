@@ -246,7 +246,7 @@ def chosen(search: Search) -> list[tuple[str, str]]:
     form = _form(search)
     place = search.community or search.town or search.county
     words: list[tuple[str, dict[str, Any]]] = [
-        (search.q and f"“{search.q}”", {"q": ""}),
+        (search.q, {"q": ""}),
         (names.get(place, ""), {"county": 0, "town": 0, "community": 0}),
         (search.category and _label(form.category), {"category": ""}),
         (display.day(dt.date.fromisoformat(search.on)) if search.on else "", {"on": ""}),
