@@ -259,8 +259,8 @@ class Memory:
         self.tree: Lately[Tree] = Lately(_tree, TREE_SECONDS)
         self.found: Bounded[Found] = Bounded(300)
         self.cards: Bounded[Any] = Bounded(6_000)  # of about one kilobyte
-        self.boards: Bounded[str] = Bounded(100)  # of about forty
-        self.frames: Bounded[str] = Bounded(200)  # of about fifteen
+        self.boards: Bounded[bytes] = Bounded(100)  # of about forty
+        self.frames: Bounded[bytes] = Bounded(200)  # of about fifteen
         self.filters: Bounded[Markup] = Bounded(200)
         self.pages: Bounded[tuple[str, list[tuple[str, str]], bytes]] = Bounded(200)
 

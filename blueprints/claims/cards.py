@@ -7,6 +7,7 @@ on the way out.
 """
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ from core.actor import Actor
 from core.i18n import _, language
 
 TOKEN_MARK, TAG_MARK, BOARD_MARK = (secrets.token_hex(16) for _mark in range(3))
+INDENT = re.compile(r"\s*\n\s*")
 SHORT = 80  # characters of risks or safeguards that a card shows whole
 
 
@@ -80,18 +82,23 @@ class Board:
         return self.search.url(after=self.search.after, show=self.search.show)
 
 
-def written(search: Search, found: Found, tag: str, viewer: Actor | None, now: dt.datetime) -> str:
-    """The board of these shifts for this viewer."""
+def written(search: Search, found: Found, tag: str, viewer: Actor | None, now: dt.datetime) -> bytes:
+    """The board of these shifts for this viewer; kept as bytes, so that it is encoded once."""
     own = board.mine(viewer.volunteer_id if viewer else None, [id for id, _revision in found.rows])
     kept, kind, today = board.memory().boards, viewing(viewer), clock.today(now)
     key = (search, found, language(), today, kind, tuple(own.items()))
-    html = kept.get(key) or kept.keep(key, _rendered_board(search, found, own, kind, today))
-    return _signed(html.replace(TAG_MARK, tag, 1), viewer)
+    html = kept.get(key) or kept.keep(key, _tight(_rendered_board(search, found, own, kind, today)))
+    return _signed(html.replace(TAG_MARK.encode(), tag.encode(), 1), viewer)
 
 
-def _signed(html: str, viewer: Actor | None) -> str:
+def _signed(html: bytes, viewer: Actor | None) -> bytes:
     """The HTML with this viewer's token in place of the mark."""
-    return html.replace(TOKEN_MARK, generate_csrf()) if viewer else html
+    return html.replace(TOKEN_MARK.encode(), generate_csrf().encode()) if viewer else html
+
+
+def _tight(html: str) -> bytes:
+    """Without indentation, a sixth of all bytes."""
+    return INDENT.sub("\n", html).encode()
 
 
 def _rendered_board(search: Search, found: Found, own: dict[int, Mine], kind: Viewing, today: dt.date) -> str:
@@ -155,14 +162,14 @@ class Anybody:
     is_volunteer: bool
 
 
-def framed(search: Search, html: str, viewer: Actor | None) -> str:
+def framed(search: Search, html: bytes, viewer: Actor | None) -> bytes:
     """The whole page around a board, for anybody without a message of their own to read."""
     anybody = Anybody(viewer.is_staff, viewer.is_volunteer) if viewer else None
     if viewer:
         g.unread = messages.unread(viewer.account_id)
     kept, key = board.memory().frames, (g.prefs, request.query_string, anybody, g.get("unread"))
-    frame = kept.get(key) or kept.keep(key, _rendered_frame(search, anybody))
-    return _signed(frame, viewer).replace(BOARD_MARK, html, 1)
+    frame = kept.get(key) or kept.keep(key, _tight(_rendered_frame(search, anybody)))
+    return _signed(frame, viewer).replace(BOARD_MARK.encode(), html, 1)
 
 
 def _rendered_frame(search: Search, anybody: Anybody | None) -> str:

@@ -81,12 +81,12 @@ def _list(wanted: Search, found: Found, tag: str, now: datetime) -> Response:
     if is_poll():
         return _varying(html)
     if is_swap() or phone or "_flashes" in session:
-        filters = cards.filters(wanted)
-        return respond("claims/list.html", "claims/_list.html", filters=filters, board=Markup(html), help_phone=phone)
+        parts = {"filters": cards.filters(wanted), "board": Markup(html.decode()), "help_phone": phone}
+        return respond("claims/list.html", "claims/_list.html", status=HTTPStatus.OK, **parts)
     return _varying(cards.framed(wanted, html, viewer()))
 
 
-def _varying(html: str) -> Response:
+def _varying(html: bytes) -> Response:
     response = make_response(html)
     response.headers["Vary"] = "HX-Request-Type"
     return response
