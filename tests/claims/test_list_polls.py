@@ -205,7 +205,7 @@ def test_what_this_process_changes_is_seen_at_once(app, client, lin, shift):
 def test_the_poll_asks_for_what_is_shown(client, shift):
     page = client.get("/?q=%E5%9B%BE%E4%B9%A6&free=1&show=60").text
     assert 'hx-get="/?q=%E5%9B%BE%E4%B9%A6&amp;free=1&amp;show=60"' in page
-    assert 'hx-trigger="every 3800ms, visibilitychange from:document"' in page
+    assert 'hx-trigger="every 3s, visibilitychange from:document"' in page
     assert 'hx-swap="outerMorph"' in page
 
 
