@@ -15,7 +15,7 @@ from core.db import Base
 from core.i18n import speaking
 
 ROOT = Path(__file__).parent.parent
-AREAS = ["organizations", "identity", "messages", "posts", "claims", "records", "admin"]
+AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "kiosk", "records", "admin"]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
 # and tries to count what somebody could guess.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries"}
