@@ -6,7 +6,7 @@ from flask import Blueprint
 from flask_compress import Compress
 from flask_migrate import Migrate
 from flask_wtf import CSRFProtect
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -72,7 +72,8 @@ def create_app(**overrides: Any) -> App:
         app.register_blueprint(blueprint)
     app.register_error_handler(Refusal, refuse)
     app.register_error_handler(IntegrityError, collide)
-    app.register_error_handler(OperationalError, stay_calm)
+    for trouble in (OperationalError, InternalError, InterfaceError):  # away, read-only, a connection that died
+        app.register_error_handler(trouble, stay_calm)
     app.register_error_handler(HTTPException, explain)
     app.context_processor(lambda: {"viewer": access.viewer(), "html_lang": i18n.language().replace("_", "-")})
     cli.init_cli(app)

@@ -49,11 +49,6 @@ def _database_url(instance: Path) -> str:
     return url
 
 
-def _engine_options(url: str) -> dict[str, Any]:
-    """A connection to a server may have died meanwhile, one to a file cannot: asking would cost every request."""
-    return {} if url.startswith("sqlite") else {"pool_pre_ping": True}
-
-
 def _secret(name: str, instance: Path) -> str:
     """From the environment, or made once and kept in a file only this user can read."""
     if value := os.environ.get(name):

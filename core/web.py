@@ -21,7 +21,7 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
 from werkzeug.routing import IntegerConverter, Map
 
@@ -157,10 +157,13 @@ def collide(error: IntegrityError) -> Response:
     return refuse(Refusal(_("Somebody else changed this at the same moment. Nothing was saved; reload and try again.")))
 
 
-def stay_calm(error: OperationalError) -> Response:
-    """The database is locked or away for a moment; nothing was saved."""
+def stay_calm(error: DBAPIError) -> Response:
+    """The database is locked, full, read-only or away for a moment; nothing was saved, and the page asks it nothing."""
     current_app.logger.error("database: %s", type(error.orig).__name__)
-    return explain(ServiceUnavailable())
+    g.viewer = None
+    response = explain(ServiceUnavailable())
+    response.headers["Retry-After"] = "30"
+    return response
 
 
 def explain(error: HTTPException) -> Response:
@@ -228,7 +231,13 @@ def _words(error: HTTPException) -> tuple[str, str]:
             _("Something broke on our side"),
             _("Nothing was saved. Please try again; if it happens twice, tell your station."),
         ),
-        503: (_("Busy at the moment"), _("Nothing was saved. Please try again in a minute.")),
+        503: (
+            _("Busy at the moment"),
+            _(
+                "Nothing was saved. Please try again in a minute. If it lasts, note the times on paper and tell your "
+                "station."
+            ),
+        ),
     }
     return known.get(error.code or 500, (error.name, known[400][1]))
 

@@ -434,6 +434,14 @@ def _observe(claimed: Claim, shift: Shift, act: Act, actor: Actor, evidence: Evi
     if act is Act.OUT and not seen.is_present:
         raise Refusal(_("Not checked in, so there is nothing to check out from. Check in first."))
     _refuse_outside(opens, closes if act is Act.IN else last, now)
+    if seen.last and now < seen.last.at:
+        raise Refusal(
+            _(
+                "The clock says it is earlier than the last entry, %(time)s, so it must have been set back. Note the "
+                "time on paper and tell your office.",
+                time=queries.local_time(seen.last.at),
+            )
+        )
     made = Punch(claim_id=claimed.id, act=act, at=now, recorded_at=now, recorded_by_id=actor.account_id)
     made.evidence = evidence
     db.session.add(made)
