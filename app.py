@@ -17,6 +17,7 @@ from blueprints.admin import routes as admin_routes
 from blueprints.admin import words as admin_words
 from blueprints.claims import changes as claims_changes
 from blueprints.claims import desk as claims_desk
+from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
 from blueprints.claims import words as claims_words
 from blueprints.identity import access
@@ -42,6 +43,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     posts_desk.bp,
     claims_routes.bp,
     claims_desk.bp,
+    claims_requests.bp,
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "kiosk", "records", "admin"]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
 # and tries to count what somebody could guess.
-SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries"}
+SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -59,11 +59,11 @@ LAYERS = {
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,
-            ["actions", "backup", "seed", "worker", "demo", "catalogs", "doctor"],
+            ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor"],
             ["access"],
             ["pages", "front"],
             ["cli"],
-            ["routes", "desk", "me", "people", "changes", "demo_routes"],
+            ["routes", "desk", "me", "people", "changes", "demo_routes", "requests"],
         ]
     )
     for name in names

@@ -50,7 +50,7 @@ CITY, COUNTY, CLERK = "0001", "0002", "0004"  # the last digits of some phones
 RESERVED = 14  # people whom only told stories use in these days
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SKILLS = (Skill.TUTORING, Skill.APPLIANCES, Skill.HAIRCUT, Skill.SEWING, Skill.DIGITAL, Skill.FIRST_AID, Skill.DIALECT)
-TEXT = ("title", "content", "conditions", "place", "risks", "safeguards", "min_age", "max_age", "hazards")
+TEXT = ("title", "content", "conditions", "place", "risks", "safeguards", "min_age", "max_age", "hazards", "approves")
 Happening = Callable[[datetime], object]
 
 
@@ -407,7 +407,10 @@ def _publish(play: Play, told: dict[str, Any], slots: Sequence[Slot], now: datet
 
 def _planned(told: dict[str, Any], slot: Slot) -> dict[str, Any]:
     places, pause = told["places"], told.get("break_minutes", 0)
-    return {"starts_at": slot.starts_at, "ends_at": slot.ends_at, "places": places, "break_minutes": pause}
+    options: dict[str, Any] = {name: told[name] for name in ("minimum", "cut_off_hours") if name in told}
+    if days := told.get("opens_days_before"):
+        options["opens_at"] = slot.starts_at - days * DAY
+    return {"starts_at": slot.starts_at, "ends_at": slot.ends_at, "places": places, "break_minutes": pause, **options}
 
 
 def _values(told: dict[str, Any], organization: Organization, clerk: Actor) -> dict[str, Any]:
@@ -646,6 +649,18 @@ def _changed(scene: Scene) -> None:
     scene.play.at(scene.play.now - 26 * HOUR, change)
 
 
+def _asked(scene: Scene) -> None:
+    """Four ask for a place; the clerk has said yes to the first and not yet answered the others."""
+
+    def approve(now: datetime) -> None:
+        for claim in claimed.requests(scene.shift.id)[:1]:
+            claims.approve(claim.id, scene.clerk, now=now)
+
+    for number, actor in enumerate(_first(scene, 2, 0, 8, 10)):
+        scene.claiming([actor], at=scene.published_at + (1 + number) * HOUR)
+    scene.play.at(scene.published_at + 2 * HOUR - MINUTE, approve)
+
+
 STORIES: dict[str, Callable[[Scene], None]] = {
     "stated late": _stated_late,
     "not handed in": _not_handed_in,
@@ -659,6 +674,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
     "full": _full,
     "cancelled": _cancelled,
     "changed": _changed,
+    "asked": _asked,
 }
 
 

@@ -48,6 +48,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     return [
         (_("Desk"), "/desk", "desk", 0, tuple(Role)),
         (_("Posts"), "/desk/posts", "flag", 0, (CLERK,)),
+        (_("Requests"), "/desk/requests", "bell", waiting.requests, (CLERK,)),
         (_("Times to hand in"), "/desk/hand-ins", "clock", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records, (CONFIRMER,)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
@@ -88,6 +89,7 @@ def home() -> ResponseReturnValue:
         punches=claims.open_punches(mine, now) if mine else [],
         to_confirm=_shown(waiting.records),
         to_approve=_shown(waiting.registrations),
+        to_answer=_shown(waiting.requests),
         now=now,
     )
 

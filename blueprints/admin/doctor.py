@@ -161,7 +161,7 @@ def file_is_sound(_installation: Installation) -> Finding:
 
 # --- the rules, on the data -------------------------------------------------------------------------------
 
-LIVE = "('held', 'offered', 'waiting')"
+LIVE = "('held', 'offered', 'waiting', 'requested')"
 # Whoever claims two shifts at once: found by one pass over everybody's live claims in the order of time.
 OVERLAPS = f"""
     WITH live AS (
@@ -227,9 +227,9 @@ BREACHES = {
     ),
     "states": (
         "posts, shifts and claims have states that do not go together",
-        """SELECT s.id FROM shift s JOIN post p ON p.id = s.post_id
+        f"""SELECT s.id FROM shift s JOIN post p ON p.id = s.post_id
         WHERE (s.state = 'draft') <> (p.state = 'draft') OR (p.state = 'draft' AND s.state = 'open')
-        UNION SELECT s.id FROM shift s JOIN claim c ON c.shift_id = s.id AND c.state IN ('held', 'offered', 'waiting')
+        UNION SELECT s.id FROM shift s JOIN claim c ON c.shift_id = s.id AND c.state IN {LIVE}
         WHERE s.state <> 'open'""",
     ),
 }

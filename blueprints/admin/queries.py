@@ -53,10 +53,11 @@ def runs_the_top(actor: Actor) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many entries and registrations wait for the viewer; never more than MOST_COUNTED of each."""
+    """How many entries, registrations and requests wait for the viewer; never more than MOST_COUNTED of each."""
 
     records: int = 0
     registrations: int = 0
+    requests: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -73,7 +74,15 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.ADMINISTRATOR)))
         .where(Volunteer.state == VolunteerState.SUBMITTED)
     )
-    return Waiting(*db.session.execute(select(_capped(entries), _capped(people))).one())
+    asked = (
+        select(Claim.id)
+        .join(Shift, Shift.id == Claim.shift_id)
+        .join(Post, Post.id == Shift.post_id)
+        .join(Organization, Organization.id == Post.organization_id)
+        .where(organizations.under(actor.reach(Role.CLERK)))
+        .where(Claim.state == ClaimState.REQUESTED)
+    )
+    return Waiting(*db.session.execute(select(_capped(entries), _capped(people), _capped(asked))).one())
 
 
 def _capped(rows: Select[int]) -> ColumnElement[int]:

@@ -19,6 +19,7 @@ from sqlalchemy.orm import joinedload
 from blueprints.admin.models import Lease
 from blueprints.claims import actions as claims
 from blueprints.claims import queries as claimed
+from blueprints.claims import upkeep
 from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity.models import Account, Volunteer
 from blueprints.messages import words
@@ -82,9 +83,10 @@ def work() -> Done:
     """One round: everything that is due now. A step that fails is logged and does not keep the others from theirs."""
     now = clock.now()
     offers = _step(lambda: settle(now=now))
+    kept = _step(lambda: keep_places(now=now))
     reminders = _step(lambda: remind(now=now))
     sent = _step(deliver)
-    steps = (offers, reminders, sent)
+    steps = (offers, kept, reminders, sent)
     return Done(offers or 0, reminders or 0, sent or (0, 0), crashes=sum(step is None for step in steps))
 
 
@@ -104,6 +106,21 @@ def settle(*, now: datetime) -> int:
     if not lapsed:
         return 0
     count = claims.settle_offers(now)
+    db.session.commit()
+    return count
+
+
+def keep_places(*, now: datetime) -> int:
+    """Whatever the clock alone does to claims; returns how many things were done."""
+    return sum(_keep(is_due, act, now) for is_due, act in upkeep.STEPS)
+
+
+def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], now: datetime) -> int:
+    with reading():
+        due = is_due(now)
+    if not due:
+        return 0
+    count = act(now)
     db.session.commit()
     return count
 

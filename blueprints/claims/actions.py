@@ -19,6 +19,7 @@ from blueprints.claims.models import (
     EvidenceClass,
     Punch,
     Source,
+    Watch,
 )
 from blueprints.identity import actions as identity
 from blueprints.identity.actions import Departure
@@ -34,6 +35,9 @@ from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
 from core.refusal import Refusal
+
+# Whoever a clerk puts on a shift is approved by that very act.
+BY_THE_ORGANIZER = (Source.DESK, Source.WALK_IN)
 
 # --- claiming ---------------------------------------------------------------------------------------------
 
@@ -59,23 +63,44 @@ def _enter(shift: Shift, post: Post, volunteer: Volunteer, *, source: Source, no
     if sentence := queries.obstacle(shift, post, volunteer, now):
         raise Refusal(sentence)
     _lapse(shift, now)
+    if post.approves and source not in BY_THE_ORGANIZER:
+        return _ask(shift, volunteer, source=source, now=now)
     return _place(shift, volunteer, source=source, now=now)
+
+
+def _ask(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
+    """A request keeps nobody out: the organizer gives the place, or says why not."""
+    asked = _new_claim(shift, volunteer, ClaimState.REQUESTED, None, source, now)
+    _told(asked, shift, NoticeKind.REQUEST_RECEIVED, now)
+    return asked
+
+
+def _new_claim(
+    shift: Shift, volunteer: Volunteer, state: ClaimState, place: int | None, source: Source, now: datetime
+) -> Claim:
+    entered = Claim(shift_id=shift.id, volunteer_id=volunteer.id, state=state, place=place, places=shift.places)
+    entered.source, entered.claimed_at = source, now
+    db.session.add(entered)
+    shift.revision += 1
+    db.session.flush()
+    return entered
 
 
 def _place(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
     """The lowest free number, or the end of the line."""
     place = next(iter(queries.free_places(shift)), None)
     state = ClaimState.HELD if place else ClaimState.WAITING
-    entered = Claim(shift_id=shift.id, volunteer_id=volunteer.id, state=state, place=place, places=shift.places)
-    entered.source, entered.claimed_at = source, now
-    db.session.add(entered)
-    shift.revision += 1
-    db.session.flush()
-    if place:
+    entered = _new_claim(shift, volunteer, state, place, source, now)
+    _tell_where(entered, shift, now)
+    return entered
+
+
+def _tell_where(entered: Claim, shift: Shift, now: datetime) -> None:
+    """The place, or the position in line."""
+    if place := entered.place:
         _told(entered, shift, NoticeKind.CLAIM_HELD, now, place=place)
     else:
         _told(entered, shift, NoticeKind.CLAIM_WAITING, now, position=queries.position(entered))
-    return entered
 
 
 def accept(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
@@ -112,7 +137,7 @@ def cancel(claim_id: int, actor: Actor, *, reason: str = "", now: datetime) -> C
 def _refuse_late_cancelling(own: Claim, shift: Shift, now: datetime) -> None:
     if own.state not in LIVE_STATES:
         raise Refusal(_("This claim has already ended. Your schedule shows what you hold."))
-    if own.state is not ClaimState.WAITING and now >= shift.starts_at:
+    if own.place and now >= shift.starts_at:
         raise Refusal(_("The shift has started. Please tell the person in charge on the spot."))
 
 
@@ -157,6 +182,90 @@ def _forget_reasons(volunteer_id: int) -> None:
 
 
 identity.ON_LEAVE.append(_let_go)
+
+
+# --- posts where the organizer approves each claim ----------------------------------------------------------
+
+
+def approve(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
+    """A clerk says yes: the lowest free place, or the end of the line when all are held."""
+    asked, shift, organization = _asked(claim_id, actor, now)
+    post, volunteer = db.session.get_one(Post, shift.post_id), db.session.get_one(Volunteer, asked.volunteer_id)
+    if sentence := queries.unfit_because(shift, post, volunteer):
+        raise Refusal(sentence)
+    _lapse(shift, now)
+    place = next(iter(queries.free_places(shift)), None)
+    _move(asked, ClaimState.HELD if place else ClaimState.WAITING, place)
+    shift.revision += 1
+    db.session.flush()
+    _trace("request approved", asked, actor, organization, now)
+    _tell_where(asked, shift, now)
+    return asked
+
+
+def decline(claim_id: int, actor: Actor, *, reason: str, now: datetime) -> Claim:
+    """A clerk says no and why; the person is told."""
+    asked, shift, organization = _asked(claim_id, actor, now)
+    if not reason:
+        raise Refusal(_("Please give a reason: the person reads it."), "reason")
+    _end(asked, shift, ClaimState.DECLINED, reason=reason, now=now)
+    _trace("request declined", asked, actor, organization, now, reason=reason)
+    _told(asked, shift, NoticeKind.REQUEST_DECLINED, now, reason=reason)
+    return asked
+
+
+def _asked(claim_id: int, actor: Actor, now: datetime) -> tuple[Claim, Shift, Organization]:
+    """A request that can still be answered, by whoever may, locked with its shift and people."""
+    shift, asked = _claim_and_shift(claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    if asked.state is not ClaimState.REQUESTED:
+        raise Refusal(_("This request was answered or taken back meanwhile. Reload the page."))
+    if now >= shift.starts_at or shift.state is not ShiftState.OPEN:
+        raise Refusal(_("The shift has started. Whoever came can be added on its roster."))
+    return asked, shift, organization
+
+
+def end_requests(now: datetime) -> int:
+    """End the requests nobody had answered when their shift began; returns how many shifts had one."""
+    shifts = _lock_with_people(queries.unanswered_shift_ids(now))
+    for shift in shifts:
+        for asked in queries.requests(shift.id):
+            _end(asked, shift, ClaimState.UNANSWERED, reason="", now=now)
+            _told(asked, shift, NoticeKind.REQUEST_UNANSWERED, now)
+    return len(shifts)
+
+
+# --- claiming opens later ------------------------------------------------------------------------------------
+
+
+def watch(shift_id: int, actor: Actor, *, now: datetime) -> None:
+    """Remember that the actor wants to be told when claiming opens; asking twice is asking once."""
+    shift = lock(Shift, shift_id)
+    if actor.volunteer_id is None:
+        raise Refusal(_("Please register as a volunteer first."))
+    if queries.opens_later(shift, now) is None or shift.state is not ShiftState.OPEN:
+        raise Refusal(_("This shift does not wait to be opened. Look at it again: it may be open already."))
+    if not queries.watching(shift.id, actor.volunteer_id):
+        db.session.add(Watch(shift_id=shift.id, volunteer_id=actor.volunteer_id, asked_at=now))
+
+
+def tell_watchers(now: datetime) -> int:
+    """Tell everyone who asked that claiming has opened, each once; returns how many."""
+    due = db.session.scalars(queries.untold_watches(now).with_for_update(of=Watch, skip_locked=True)).all()
+    for watched in due:
+        watched.told_at = now
+        shift, post = watched.shift, watched.shift.post
+        tell(
+            watched.volunteer.account_id,
+            NoticeKind.CLAIMS_OPEN,
+            now=now,
+            path=f"/shifts/{shift.id}",
+            key=f"opens:{watched.id}",
+            title=post.title,
+            starts=shift.starts_at,
+            ends=shift.ends_at,
+        )
+    return len(due)
 
 
 # --- the line ---------------------------------------------------------------------------------------------
@@ -364,10 +473,10 @@ def walk_in(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) ->
     opens, closes, _last = queries.window(shift)
     _refuse_outside(opens, closes, now)
     volunteer = _volunteer(volunteer_id)
-    _refuse_unfit_walk_in(shift, post, volunteer)
+    _refuse_unfit_walk_in(shift, post, volunteer, now)
     _lapse(shift, now)
     came = queries.live_claim(shift.id, volunteer.id) or None
-    if came and came.state is not ClaimState.WAITING:
+    if came and came.place:
         raise Refusal(_("This person is on the roster already, with place %(place)d.", place=came.place))
     place = next(iter(queries.free_places(shift)), None)
     if place is None:
@@ -379,10 +488,10 @@ def walk_in(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) ->
     return came
 
 
-def _refuse_unfit_walk_in(shift: Shift, post: Post, volunteer: Volunteer) -> None:
+def _refuse_unfit_walk_in(shift: Shift, post: Post, volunteer: Volunteer, now: datetime) -> None:
     if shift.state is not ShiftState.OPEN:
         raise Refusal(_("This shift was cancelled. Please choose another one from the list."))
-    if sentence := queries.unfit_because(shift, post, volunteer):
+    if sentence := queries.too_early_because(shift, now) or queries.unfit_because(shift, post, volunteer):
         raise Refusal(sentence)
 
 

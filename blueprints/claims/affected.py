@@ -33,5 +33,5 @@ def affected(shift_ids: Iterable[int]) -> Affected:
     holders: dict[int, str] = {}
     waiting: dict[int, str] = {}
     for id, name, state in db.session.execute(live):
-        (waiting if state is ClaimState.WAITING else holders)[id] = name
+        (waiting if state in (ClaimState.WAITING, ClaimState.REQUESTED) else holders)[id] = name
     return Affected(tuple(holders.values()), tuple(name for id, name in waiting.items() if id not in holders))

@@ -21,7 +21,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from wtforms import SelectChoice
 
-from blueprints.claims import board
+from blueprints.claims import board, queries
 from blueprints.claims.board import Found, Mine, Seen
 from blueprints.claims.search import MOST, PAGE, Search, SearchForm
 from blueprints.identity.models import VolunteerState
@@ -84,7 +84,7 @@ class Board:
 
 def written(search: Search, found: Found, tag: str, viewer: Actor | None, now: dt.datetime) -> bytes:
     """The board of these shifts for this viewer; kept as bytes, so that it is encoded once."""
-    own = board.mine(viewer.volunteer_id if viewer else None, [id for id, _revision in found.rows])
+    own = board.mine(viewer.volunteer_id if viewer else None, [row[0] for row in found.rows])
     kept, kind, today = board.memory().boards, viewing(viewer), clock.today(now)
     key = (search, found, language(), today, kind, tuple(own.items()))
     html = kept.get(key) or kept.keep(key, _tight(_rendered_board(search, found, own, kind, today)))
@@ -122,7 +122,7 @@ def _more(search: Search, last: str) -> str:
 
 def _cards(found: Found, own: dict[int, Mine], kind: Viewing, today: dt.date) -> list[Card]:
     kept, about = board.memory().cards, (language(), today)
-    keys = {id: (id, revision, *about, own.get(id, kind)) for id, revision in found.rows}
+    keys = {row[0]: (*row, *about, own.get(row[0], kind)) for row in found.rows}
     cards = {id: kept.get(key) for id, key in keys.items()}
     missing = [id for id, card in cards.items() if card is None]
     for id, seen in board.seen(missing).items() if missing else ():
@@ -142,7 +142,9 @@ def face(seen: Seen, mine: Mine | None, kind: Viewing) -> dict[str, Any]:
     post = seen.post
     told_whole = len(post.risks) <= SHORT and len(post.safeguards) <= SHORT and not post.dangerous
     lineage = board.memory().tree.answer().lineage(post.division_id)
-    return {"seen": seen, "mine": mine, "viewing": kind, "lineage": lineage, "told_whole": told_whole}
+    opens_at = queries.opens_later(seen.shift, clock.now())
+    about = {"lineage": lineage, "told_whole": told_whole, "opens_at": opens_at}
+    return {"seen": seen, "mine": mine, "viewing": kind, **about}
 
 
 def heading(starts_at: dt.datetime) -> tuple[str, str]:

@@ -146,7 +146,7 @@ def new_shift(post_id: int) -> ResponseReturnValue:
     post = post_or_404(post_id, Role.CLERK)
     if post.state is not PostState.PUBLISHED:
         return _to_post(post.id)
-    data = shift_data(post.shifts[-1]) | {"day": None, "revision": post.revision}
+    data = shift_data(post.shifts[-1]) | {"day": None, "opens_day": None, "opens_time": None, "revision": post.revision}
     return _new_shift_page(post, NewShiftForm(data=data))
 
 

@@ -79,6 +79,8 @@ def _event(claim: Claim, now: datetime, base_url: str) -> Event:
 def _summary(claim: Claim, post: Post) -> str:
     if claim.state is ClaimState.WAITING:
         return _("In line: %(title)s", title=post.title)
+    if claim.state is ClaimState.REQUESTED:
+        return _("Asked for a place: %(title)s", title=post.title)
     if claim.state is ClaimState.OFFERED:
         return _("Place offered: %(title)s", title=post.title)
     return post.title

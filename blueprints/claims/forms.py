@@ -29,6 +29,10 @@ class ReleaseForm(Form):
     reason = StringField(lazy("Reason"), [Filled(lazy("Please give a reason: the person is told.")), AtMost(200)])
 
 
+class DeclineForm(Form):
+    reason = StringField(lazy("Reason"), [Filled(lazy("Please give a reason: the person reads it.")), AtMost(200)])
+
+
 class SettlementForm(Form):
     """Times as somebody states them, by the clock on the wall."""
 

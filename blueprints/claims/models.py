@@ -23,21 +23,39 @@ class ClaimState(StrEnum):
     HELD = "held"  # a numbered place
     OFFERED = "offered"  # a numbered place, kept until offered_until
     WAITING = "waiting"  # in line
+    REQUESTED = "requested"  # no place yet: the organizer decides
     CANCELLED = "cancelled"  # given up in time, or unmarked
     LATE = "late"  # given up after the deadline
     LAPSED = "lapsed"  # the offer was not taken up
     CALLED_OFF = "called_off"  # the shift was cancelled, or the rules changed
+    DECLINED = "declined"  # the organizer said no, with a reason
+    UNANSWERED = "unanswered"  # nobody had answered the request when the shift began
 
 
-LIVE_STATES = (ClaimState.HELD, ClaimState.OFFERED, ClaimState.WAITING)
-ENDED = (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.LAPSED, ClaimState.CALLED_OFF)
+LIVE_STATES = (ClaimState.HELD, ClaimState.OFFERED, ClaimState.WAITING, ClaimState.REQUESTED)
+ENDED = (
+    ClaimState.CANCELLED,
+    ClaimState.LATE,
+    ClaimState.LAPSED,
+    ClaimState.CALLED_OFF,
+    ClaimState.DECLINED,
+    ClaimState.UNANSWERED,
+)
 NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
+    ClaimState.REQUESTED: (
+        ClaimState.HELD,
+        ClaimState.WAITING,
+        ClaimState.DECLINED,
+        ClaimState.UNANSWERED,
+        ClaimState.CANCELLED,
+        ClaimState.CALLED_OFF,
+    ),
     ClaimState.WAITING: (ClaimState.HELD, ClaimState.OFFERED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
     ClaimState.OFFERED: (ClaimState.HELD, ClaimState.LAPSED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
     ClaimState.HELD: (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.CALLED_OFF),
     **dict.fromkeys(ENDED, ()),
 }
-LIVE = text("state IN ('held', 'offered', 'waiting')")
+LIVE = text("state IN ('held', 'offered', 'waiting', 'requested')")
 
 
 class Source(StrEnum):
@@ -63,7 +81,7 @@ class Claim(Base):
         CheckConstraint("place IS NULL OR place BETWEEN 1 AND places", name="holds_a_place_that_exists"),
         CheckConstraint("(place IS NOT NULL) = (state IN ('held', 'offered'))", name="holds_a_place_while_live"),
         CheckConstraint("(state = 'offered') = (offered_until IS NOT NULL)", name="offers_have_an_end"),
-        CheckConstraint("state <> 'late' OR reason <> ''", name="late_ones_give_a_reason"),
+        CheckConstraint("state NOT IN ('late', 'declined') OR reason <> ''", name="late_ones_give_a_reason"),
         Index("uq_claim_live", "shift_id", "volunteer_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_claim_line", "shift_id", "state", "id"),
     )
@@ -81,6 +99,21 @@ class Claim(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")
 
     shift: Mapped[Shift] = relationship(foreign_keys=[shift_id], lazy="raise_on_sql", overlaps="claims")
+    volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+
+
+class Watch(Base):
+    """Somebody wants to be told when claiming opens."""
+
+    __tablename__ = "opening_watch"
+    __table_args__ = (UniqueConstraint("shift_id", "volunteer_id"),)
+
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"))
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    asked_at: Mapped[datetime]
+    told_at: Mapped[datetime | None]
+
+    shift: Mapped[Shift] = relationship(lazy="raise_on_sql")
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
-from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch
+from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch, Watch
 from blueprints.identity import queries as identity
 from blueprints.identity.models import (
     PROVEN_SKILLS,
@@ -31,6 +31,7 @@ from core.i18n import _
 ADULT = 18
 CODE_STEP = timedelta(minutes=5)
 FOREVER = datetime.max.replace(tzinfo=UTC)
+MOST_ASKING = 200
 PHONE, TAIL = 11, 4  # digits of a mobile number, and how many of its last ones people say
 
 
@@ -109,6 +110,18 @@ def closed_because(shift: Shift, post: Post, now: datetime) -> str | None:
         return _("This shift is not open. Please choose another one from the list.")
     if now >= shift.starts_at:
         return _("This shift has already started. Please choose a later one, or ask at the station.")
+    return too_early_because(shift, now)
+
+
+def opens_later(shift: Shift, now: datetime) -> datetime | None:
+    """When claiming opens, if that is still to come."""
+    return shift.opens_at if shift.opens_at and now < shift.opens_at else None
+
+
+def too_early_because(shift: Shift, now: datetime) -> str | None:
+    """Why nobody gets a place yet: it is shown already, and claiming opens later."""
+    if opens_at := opens_later(shift, now):
+        return _("Claims open at %(moment)s. Please come back then.", moment=display.moment(opens_at))
     return None
 
 
@@ -185,6 +198,38 @@ def coming_shift_ids(post_id: int, now: datetime) -> list[int]:
     """The open shifts of a post that are still to come."""
     coming = select(Shift.id).where(Shift.post_id == post_id, Shift.state == ShiftState.OPEN, Shift.starts_at > now)
     return list(db.session.scalars(coming))
+
+
+def requests(shift_id: int) -> list[Claim]:
+    """Who asks for a place and waits for the organizer, longest first, with the account behind each."""
+    asked = select(Claim).where(Claim.shift_id == shift_id, Claim.state == ClaimState.REQUESTED)
+    person = joinedload(Claim.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
+    return list(db.session.scalars(asked.order_by(Claim.id).options(person)))
+
+
+def unanswered_shift_ids(now: datetime) -> list[int]:
+    """Shifts that have begun while somebody still waited for the organizer."""
+    asked = select(Claim.shift_id).join(Shift, Shift.id == Claim.shift_id)
+    return sorted(set(db.session.scalars(asked.where(Claim.state == ClaimState.REQUESTED, Shift.starts_at <= now))))
+
+
+def watching(shift_id: int, volunteer_id: int | None) -> bool:
+    """Whether the volunteer wants to be told when claiming opens."""
+    mine = select(Watch.id).where(Watch.shift_id == shift_id, Watch.volunteer_id == volunteer_id)
+    return db.session.scalar(mine) is not None
+
+
+def untold_watches(now: datetime) -> Select[Watch]:
+    """Asks who waits to be told that claiming has opened, with the shift and its post."""
+    due = select(Watch).join(Watch.shift).join(Shift.post)
+    opened = due.where(Watch.told_at.is_(None), Shift.opens_at <= now, Shift.starts_at > now)
+    whole = (contains_eager(Watch.shift).contains_eager(Shift.post), joinedload(Watch.volunteer, innerjoin=True))
+    standing = opened.where(Shift.state == ShiftState.OPEN, Post.state == PostState.PUBLISHED)
+    return standing.order_by(Watch.id).options(*whole)
+
+
+def has_untold_watches(now: datetime) -> bool:
+    return db.session.scalar(untold_watches(now).limit(1)) is not None
 
 
 def lapsed_shift_ids(now: datetime) -> list[int]:
@@ -332,6 +377,14 @@ def closes_at(shift: Shift) -> datetime:
 
 def local_time(moment: datetime) -> str:
     return clock.local(moment).strftime("%H:%M")
+
+
+def requests_within(paths: Iterable[str], now: datetime) -> list[Claim]:
+    """Who asks for a place on a coming shift of these subtrees, soonest first, with person, shift and organization."""
+    asked = select(Claim).join(Claim.shift).join(Shift.post).join(Post.organization).options(NAMED)
+    whole = joinedload(Claim.shift, innerjoin=True).options(WHOLE_SHIFT)
+    mine = asked.where(organizations.under(paths), Claim.state == ClaimState.REQUESTED, Shift.starts_at > now)
+    return list(db.session.scalars(mine.order_by(Shift.starts_at, Claim.id).limit(MOST_ASKING).options(whole)))
 
 
 # --- what staff see -----------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ class Sheet:
     last: datetime
     rows: tuple[Row, ...]
     line: tuple[Row, ...]
+    asking: tuple[Row, ...]
     late: tuple[Claim, ...]
 
     @property
@@ -102,6 +103,7 @@ def sheet(shift: Shift, now: datetime) -> Sheet:
         last,
         tuple(Row(claim, seen[claim.id]) for claim in placed),
         tuple(Row(claim, UNSEEN) for claim in claims if claim.state is ClaimState.WAITING),
+        tuple(Row(claim, UNSEEN) for claim in claims if claim.state is ClaimState.REQUESTED),
         tuple(claim for claim in claims if claim.state is ClaimState.LATE),
     )
 

@@ -109,7 +109,8 @@ def _help_phone() -> dict[str, str] | None:
 def shift(shift_id: int) -> ResponseReturnValue:
     """Everything about a shift, and the one thing the viewer can do with it now."""
     version, standing = board.memory().version.answer(), _standing_or_404(shift_id)
-    shown = _tag(shift_id, standing.seen.shift.revision, standing.stage, standing.late, standing.why_not)
+    state = (standing.stage, standing.late, standing.why_not, standing.opens_at, standing.is_watched)
+    shown = _tag(shift_id, standing.seen.shift.revision, *state)
     return _unless_known(version, shown, lambda tag: _shift_page(standing, tag))
 
 
@@ -173,8 +174,26 @@ def _claim(shift_id: int) -> ResponseReturnValue:
     made = actions.claim(shift_id, actor(), now=clock.now())
     if made.place:
         flash(_("You hold place %(place)d.", place=made.place), "success")
+    elif made.state is ClaimState.REQUESTED:
+        flash(_("You asked for a place. The organizer answers before the start."), "success")
     else:
         flash(_("All places are held. You are number %(position)d in line.", position=queries.position(made)))
+    return _back(shift_id)
+
+
+@bp.post("/shifts/<int:shift_id>/watches")
+@signed_in
+def create_watch(shift_id: int) -> ResponseReturnValue:
+    """Be told when claiming opens."""
+    form = Form()
+    return submitted(form, lambda: _again(shift_id, form), lambda: _watch(shift_id))
+
+
+def _watch(shift_id: int) -> ResponseReturnValue:
+    with reading():
+        schedule.is_shown(shift_id) or abort(404)
+    actions.watch(shift_id, actor(), now=clock.now())
+    flash(_("You will find a message here when it opens."), "success")
     return _back(shift_id)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import contains_eager
@@ -55,6 +56,8 @@ class Standing:
     deadline: datetime | None
     late: bool
     attendance: Attendance | None
+    opens_at: datetime | None = None  # when claiming opens, if that is still to come
+    is_watched: bool = False  # whether the viewer is told then
 
     @property
     def cancel_hours(self) -> int:
@@ -85,7 +88,15 @@ def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | N
         deadline=queries.cancel_deadline(seen.shift) if coming else None,
         late=coming is not None and not queries.leaves_unmarked(coming, seen.shift, now),
         attendance=queries.attendance(begun.id) if begun else None,
+        **_opening(seen.shift, viewer, now),
     )
+
+
+def _opening(shift: Shift, viewer: Actor | None, now: datetime) -> dict[str, Any]:
+    """When claiming opens, and whether the viewer wants to be told; nothing if it is open."""
+    opens_at = queries.opens_later(shift, now)
+    watched = bool(opens_at and viewer and queries.watching(shift.id, viewer.volunteer_id))
+    return {"opens_at": opens_at, "is_watched": watched}
 
 
 def _latest(shift_id: int, viewer: Actor | None) -> Claim | None:

@@ -27,6 +27,14 @@ SENTENCES: dict[NoticeKind, Any] = {
         "After a change you no longer meet the conditions of “%(title)s”, %(when)s: %(reason)s"
     ),
     K.CLAIM_RELEASED: lazy("The station has freed your place on “%(title)s”, %(when)s. Reason: %(reason)s"),
+    K.REQUEST_RECEIVED: lazy(
+        "You asked for a place of “%(title)s”, %(when)s. The organizer answers before the start, and you are told."
+    ),
+    K.REQUEST_DECLINED: lazy("The organizer could not give you a place of “%(title)s”, %(when)s. Reason: %(reason)s"),
+    K.REQUEST_UNANSWERED: lazy(
+        "Nobody answered your request for “%(title)s”, %(when)s, before it began, so it has ended. We are sorry."
+    ),
+    K.CLAIMS_OPEN: lazy("“%(title)s”, %(when)s, can be claimed now."),
     K.SHIFT_SOON: lazy("Reminder: “%(title)s”, %(when)s, at %(where)s. You hold place %(place)s."),
     K.REGISTRATION_RECEIVED: lazy("Your registration has reached %(organization)s. You can claim once it is approved."),
     K.REGISTRATION_APPROVED: lazy("%(organization)s approved your registration. You can now claim."),

@@ -16,8 +16,10 @@ from core.i18n import LANGUAGES, _, speaking
 from core.refusal import Refusal
 
 TEXTS = ("place", "content", "conditions", "sign_up", "risks", "safeguards", "responsible_name", "responsible_phone")
-FIELDS = ("title", "category", "division_id", *TEXTS, "risk_level", "hazards", "min_age", "max_age", "skill")
-SHIFT_FIELDS = ("starts_at", "ends_at", "places", "break_minutes")
+AGES = ("min_age", "max_age")
+FIELDS = ("title", "category", "division_id", *TEXTS, "risk_level", "hazards", *AGES, "skill", "approves")
+SHIFT_FIELDS = ("starts_at", "ends_at", "places", "break_minutes", "opens_at", "minimum", "cut_off_hours")
+UNPLANNED = {"break_minutes": 0, "opens_at": None, "minimum": None, "cut_off_hours": None}
 Values = dict[str, Any]
 
 # --- drafts -----------------------------------------------------------------------------------------------
@@ -99,7 +101,7 @@ def _replace_shifts(post: Post, before: Sequence[Shift], shifts: Sequence[Values
 
 
 def _planned(values: Values) -> Values:
-    return {"break_minutes": 0} | {name: values[name] for name in SHIFT_FIELDS if name in values}
+    return UNPLANNED | {name: values[name] for name in SHIFT_FIELDS if name in values}
 
 
 def _plan(shift: Shift, values: Values) -> None:

@@ -26,7 +26,7 @@ from blueprints.identity.models import Skill
 from blueprints.identity.words import WORDS as SKILLS
 from blueprints.organizations.models import Division, Level
 from blueprints.posts import rules
-from blueprints.posts.models import MOST_PLACES, THEMES, Category, Hazard, RiskLevel, Shift
+from blueprints.posts.models import MOST_CUT_OFF_HOURS, MOST_PLACES, THEMES, Category, Hazard, RiskLevel, Shift
 from blueprints.posts.wording import Finding, doubtful_cases
 from blueprints.posts.words import CATEGORIES, HAZARDS, RISK_LEVELS
 from blueprints.posts.words import THEMES as THEME_WORDS
@@ -187,6 +187,16 @@ class ShiftForm(Form):
     ends = Hour(lazy("End"), [Given(lazy("Please enter the end."))], format=CLOCK)
     places = Whole(lazy("Places"), [Given(lazy("Please say how many people you need.")), Within(1, MOST_PLACES)])
     break_minutes = Whole(lazy("Break in minutes"), [Within(0, 720)])
+    opens_day = Day(lazy("Open for claims from"))
+    opens_time = Hour(lazy("At"), format=CLOCK)
+    minimum = Whole(lazy("People needed at the least"), [Within(1, MOST_PLACES)])
+    cut_off_hours = Whole(lazy("Counted so many hours before the start"), [Within(1, MOST_CUT_OFF_HOURS)])
+
+    @property
+    def has_options(self) -> bool:
+        """Whether anything of what may be left out was typed or is wrong."""
+        options = (self.opens_day, self.opens_time, self.minimum, self.cut_off_hours)
+        return any(field.data is not None or field.errors or field.process_errors for field in options)
 
     @property
     def is_overnight(self) -> bool:
@@ -201,6 +211,30 @@ class ShiftForm(Form):
         if field.data and timed and timedelta(minutes=field.data) >= self.ends_at() - self.starts_at():
             raise ValidationError(_("The break must be shorter than the shift."))
 
+    def validate_opens_day(self, field: Any) -> None:
+        timed = self.day.data and self.starts.data
+        if field.data and timed and (self.opens_at() or self.starts_at()) >= self.starts_at():
+            raise ValidationError(_("Claims must open before the shift starts. Choose an earlier moment."))
+
+    def validate_opens_time(self, field: Any) -> None:
+        if (field.data is None) != (self.opens_day.data is None) and not self.opens_day.process_errors:
+            raise ValidationError(_("Please give both the day and the time at which claims open, or neither."))
+
+    def validate_minimum(self, field: Any) -> None:
+        if field.data is not None and self.places.data is not None and field.data > self.places.data:
+            raise ValidationError(_("The people needed at the least cannot be more than the places."))
+
+    def validate_cut_off_hours(self, field: Any) -> None:
+        if (field.data is None) != (self.minimum.data is None) and not self.minimum.process_errors:
+            raise ValidationError(
+                _("A minimum of people needs the hours at which they are counted, and the other way round.")
+            )
+
+    def opens_at(self) -> datetime | None:
+        """When claiming opens; None if at once."""
+        given = self.opens_day.data is not None and self.opens_time.data is not None
+        return clock.at(self.opens_day.data, self.opens_time.data) if given else None
+
     def starts_at(self) -> datetime:
         return clock.at(self.day.data, self.starts.data)
 
@@ -210,14 +244,19 @@ class ShiftForm(Form):
     def values(self) -> dict[str, Any]:
         """The shift as the actions take it, in moments."""
         numbers = {"places": self.places.data, "break_minutes": self.break_minutes.data or 0}
-        return {"starts_at": self.starts_at(), "ends_at": self.ends_at(), **numbers}
+        least = {"minimum": self.minimum.data, "cut_off_hours": self.cut_off_hours.data}
+        times = {"starts_at": self.starts_at(), "ends_at": self.ends_at(), "opens_at": self.opens_at()}
+        return {**times, **numbers, **least}
 
 
 def shift_data(shift: Shift) -> dict[str, Any]:
     """A shift as the form shows it, by the clock on the wall."""
     start, end = clock.local(shift.starts_at), clock.local(shift.ends_at)
+    opens = clock.local(shift.opens_at) if shift.opens_at else None
     numbers = {"places": shift.places, "break_minutes": shift.break_minutes}
-    return {"day": start.date(), "starts": start.time(), "ends": end.time(), **numbers}
+    least = {"minimum": shift.minimum, "cut_off_hours": shift.cut_off_hours}
+    opening = {"opens_day": opens and opens.date(), "opens_time": opens and opens.time()}
+    return {"day": start.date(), "starts": start.time(), "ends": end.time(), **numbers, **least, **opening}
 
 
 class ShiftRow(ShiftForm):
@@ -268,6 +307,10 @@ class PostForm(Revised):
         description=lazy("What people should bring or be able to do; if nothing special, say so."),
     )
     sign_up = StringField(lazy("How to sign up"), [Needed(rules.REQUIRED["sign_up"]), AtMost(200)])
+    approves = BooleanField(
+        lazy("The organizer approves each claim"),
+        description=lazy("People ask for a place; a clerk says yes, or no with a reason, before the start."),
+    )
     risk_level = Radios(
         lazy("Risk"),
         choices=lambda: [SelectChoice(level.value, RISK_LEVELS[level]) for level in RiskLevel],
@@ -315,6 +358,7 @@ class PostForm(Revised):
                 "category": Category(self.category.data),
                 "division_id": int(self.division_id.data),
                 "skill": Skill(self.skill.data) if self.skill.data else None,
+                "approves": bool(self.approves.data),
                 "risk_level": RiskLevel(self.risk_level.data),
                 "hazards": sorted(set(self.hazards.data or ())),
             }
@@ -351,8 +395,9 @@ class DraftForm(PostForm):
             self.form_errors.append(rules.too_many())
             return
         row = dict(self.shifts[-1].form.data) if len(self.shifts) else {}
-        if row.get("day"):
-            row["day"] += timedelta(days=min(max(days, 0), 366))
+        for name in ("day", "opens_day"):
+            if row.get(name):
+                row[name] += timedelta(days=min(max(days, 0), 366))
         self.shifts.append_entry(row)
 
     def validate(self, extra_validators: Any = None) -> bool:

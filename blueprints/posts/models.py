@@ -3,7 +3,18 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.identity.models import THEMES, Category, Skill, Theme
@@ -13,7 +24,9 @@ from core.db import Base
 __all__ = ["THEMES", "Category", "Theme"]  # what people wish to do and what is offered are of the same kinds
 
 MOST_PLACES = 500
+MOST_CUT_OFF_HOURS = 336
 LONGEST = timedelta(hours=24)
+OPENS_LATER = text("opens_at IS NOT NULL")
 
 
 class RiskLevel(StrEnum):
@@ -69,6 +82,7 @@ class Post(Base):
     min_age: Mapped[int]
     max_age: Mapped[int]
     skill: Mapped[Skill | None]
+    approves: Mapped[bool] = mapped_column(default=False, server_default=false())  # each claim waits for a clerk's word
     state: Mapped[PostState] = mapped_column(default=PostState.DRAFT)
     created_at: Mapped[datetime]
     created_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
@@ -107,9 +121,17 @@ class Shift(Base):
         CheckConstraint(f"places BETWEEN 1 AND {MOST_PLACES}", name="has_places"),
         CheckConstraint("break_minutes BETWEEN 0 AND 720", name="breaks_are_not_negative"),
         CheckConstraint("(state = 'cancelled') = (cancelled_at IS NOT NULL)", name="cancelled_ones_say_when"),
+        CheckConstraint("opens_at < starts_at", name="opens_before_it_starts"),
+        CheckConstraint("minimum BETWEEN 1 AND places", name="minimum_fits_the_places"),
+        CheckConstraint(
+            "(minimum IS NULL) = (cut_off_hours IS NULL) "
+            f"AND (cut_off_hours IS NULL OR cut_off_hours BETWEEN 1 AND {MOST_CUT_OFF_HOURS})",
+            name="minimum_has_a_cut_off",
+        ),
         UniqueConstraint("id", "places"),  # claims refer to both, so that places follow a change
         Index("ix_shift_board", "state", "starts_at", "id", "revision"),
         Index(None, "post_id", "starts_at"),
+        Index("ix_shift_opening", "opens_at", sqlite_where=OPENS_LATER, postgresql_where=OPENS_LATER),
     )
 
     post_id: Mapped[int] = mapped_column(ForeignKey("post.id"))
@@ -117,6 +139,9 @@ class Shift(Base):
     ends_at: Mapped[datetime]
     places: Mapped[int]
     break_minutes: Mapped[int] = mapped_column(default=0)
+    opens_at: Mapped[datetime | None]  # claims before are refused; None: from the moment it is published
+    minimum: Mapped[int | None]  # with fewer people at the cut-off the clerk is asked what to do
+    cut_off_hours: Mapped[int | None]  # before the start
     state: Mapped[ShiftState] = mapped_column(default=ShiftState.DRAFT)
     moved_at: Mapped[datetime | None]  # when time or place last changed after it was published
     cancelled_at: Mapped[datetime | None]
@@ -124,6 +149,11 @@ class Shift(Base):
     revision: Mapped[int] = mapped_column(default=1)
 
     post: Mapped[Post] = relationship(back_populates="shifts", lazy="raise_on_sql")
+
+    @property
+    def cut_off_at(self) -> datetime | None:
+        """When the number of people is held against the minimum."""
+        return self.starts_at - timedelta(hours=self.cut_off_hours) if self.cut_off_hours else None
 
     @property
     def planned_minutes(self) -> int:

@@ -77,6 +77,21 @@ def refuse_unsound_shift(values: dict[str, Any]) -> None:
         raise Refusal(_("The break must be shorter than the shift."), "break_minutes")
     if not 1 <= values["places"] <= MOST_PLACES:
         raise Refusal(_("Please offer 1 to %(most)d places.", most=MOST_PLACES), "places")
+    _refuse_unsound_options(values)
+
+
+def _refuse_unsound_options(values: dict[str, Any]) -> None:
+    """When claiming opens, and the people needed at the least."""
+    opens_at, minimum, hours = (values.get(name) for name in ("opens_at", "minimum", "cut_off_hours"))
+    if opens_at and opens_at >= values["starts_at"]:
+        raise Refusal(_("Claims must open before the shift starts. Choose an earlier moment."), "opens_day")
+    if minimum is not None and not 1 <= minimum <= values["places"]:
+        raise Refusal(_("The people needed at the least cannot be more than the places."), "minimum")
+    if (minimum is None) != (hours is None):
+        raise Refusal(
+            _("A minimum of people needs the hours at which they are counted, and the other way round."),
+            "cut_off_hours" if hours is None else "minimum",
+        )
 
 
 def faults(
