@@ -1,6 +1,8 @@
 """How a person wants to see the pages: language, elder mode, theme. Kept in a cookie, changed by a link."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, g, redirect, request
@@ -45,12 +47,17 @@ def _path() -> str:
 
 
 def _read() -> ResponseReturnValue | None:
-    kept = (request.cookies.get(COOKIE) or "").split(".")
-    kept += [""] * (len(CHOICES) - len(kept))
-    values = dict(zip(CHOICES, kept, strict=False))
     asked = {name: request.args[name] for name in CHOICES if name in request.args}
-    g.prefs = Prefs(**{name: _valid(name, asked.get(name, values[name])) for name in CHOICES})
+    g.prefs = kept(request.cookies)
+    if asked:
+        g.prefs = replace(g.prefs, **{name: _valid(name, value) for name, value in asked.items()})
     return _remember() if asked and request.method == "GET" and request.url_rule else None
+
+
+def kept(cookies: Mapping[str, str]) -> Prefs:
+    """What the browser remembers, as far as it can be chosen."""
+    values = cookies.get(COOKIE, "").split(".")
+    return Prefs(*(_valid(name, value) for name, value in zip_longest(CHOICES, values[: len(CHOICES)], fillvalue="")))
 
 
 def _valid(name: str, value: str) -> str:

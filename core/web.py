@@ -1,7 +1,6 @@
 """How a request becomes a response: one transaction, and a page or only a part of it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -26,7 +25,7 @@ from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
 from werkzeug.routing import IntegerConverter, Map
 
 from core import drafts
-from core.db import db, only_reads, reading
+from core.db import db, reading
 from core.forms import tidy
 from core.i18n import _
 from core.refusal import Refusal
@@ -51,8 +50,7 @@ class App(Flask):
     def dispatch_request(self) -> Response:
         """One request is one transaction: an answer below 400 commits, all others roll back."""
         g.afterwards = []
-        with nullcontext() if only_reads() else reading():  # let go of the viewer before a writer waits
-            self.load_viewer()
+        self.load_viewer()
         try:
             response = self.make_response(super().dispatch_request())
             _end(response.status_code < 400)

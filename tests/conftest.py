@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import g
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from app import create_app
 from blueprints.claims.board import Memory
@@ -59,12 +62,19 @@ def _rolled_back(app: App, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with app.app_context(), db.engine.connect() as connection:
         transaction = connection.begin()
         monkeypatch.setitem(db.engines, None, connection)  # every session of the test joins this transaction
+        monkeypatch.setattr("core.db.lent", partial(_lent, connection))
         db.session.configure(join_transaction_mode="create_savepoint")
         g.prefs = ENGLISH
         yield
         db.session.remove()
         transaction.rollback()
         db.session.configure(join_transaction_mode="conditional_savepoint")
+
+
+@contextmanager
+def _lent(connection: Connection) -> Iterator[Any]:
+    db.session.flush()
+    yield connection.connection
 
 
 def _emptied(app: App) -> Iterator[None]:

@@ -3,8 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from sqlalchemy import Engine, event
+
+from core.db import Question
 
 
 @contextmanager
@@ -16,8 +19,14 @@ def counted() -> Iterator[list[str]]:
         if statement.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             statements.append(statement)
 
+    def ask(question: Question, **values: Any) -> Any:
+        statements.append(str(question.query))
+        return answer(question, **values)
+
+    answer = Question.answer
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield statements
+        with patch.object(Question, "answer", ask):
+            yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from flask import Flask, current_app
 from markupsafe import Markup
-from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased, joinedload
 from sqlalchemy.sql.functions import FunctionElement
@@ -21,12 +21,15 @@ from sqlalchemy.types import Integer
 
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
 from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search, cursor
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Volunteer
+from blueprints.messages import queries as messages
 from blueprints.organizations.models import Division, Level, Organization
 from blueprints.posts import queries as posts
 from blueprints.posts.models import THEMES, Post, PostState, Shift, ShiftState, Theme
 from core import clock
-from core.db import UtcDateTime, db
+from core.actor import Actor
+from core.db import Question, UtcDateTime, db
 
 SECOND = 1.0
 TREE_SECONDS = 600.0
@@ -35,6 +38,7 @@ TAG = "board-"
 shift, post, claim = Shift.__table__.c, Post.__table__.c, Claim.__table__.c
 NOW = bindparam("now", type_=UtcDateTime())
 V = TypeVar("V")
+Pieces = tuple[bytes, ...]  # HTML cut at its marks
 
 
 # --- what is open -------------------------------------------------------------------------------------------
@@ -172,26 +176,59 @@ def mine(volunteer_id: int | None, shift_ids: Sequence[int]) -> dict[int, Mine]:
     return {id: Mine(*own) for id, *own in db.session.execute(MINE, between) if id in wanted}
 
 
+# In the words and not as values: nothing has to be written anew for each execution.
+LIVE: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in LIVE_STATES]
 _ahead = aliased(Claim.__table__).c
-MINE = select(
-    claim.shift_id,
-    claim.id,
-    claim.state,
-    claim.place,
-    case(
-        (
-            claim.state == ClaimState.WAITING,
-            select(func.count())
-            .where(_ahead.shift_id == claim.shift_id, _ahead.state == ClaimState.WAITING, _ahead.id <= claim.id)
-            .scalar_subquery(),
-        ),
-        else_=0,
-    ),
-    claim.offered_until,
-).where(
-    claim.volunteer_id == bindparam("volunteer"),
-    claim.state.in_(LIVE_STATES),
-    claim.shift_id.between(bindparam("first"), bindparam("last")),
+_line = (
+    select(func.count())
+    .where(_ahead.shift_id == claim.shift_id, _ahead.state == ClaimState.WAITING, _ahead.id <= claim.id)
+    .scalar_subquery()
+)
+_position = case((claim.state == ClaimState.WAITING, _line), else_=0)
+HELD = (claim.shift_id, claim.id, claim.state, claim.place, _position, claim.offered_until)
+
+
+def _live(volunteer_id: ColumnElement[int]) -> ColumnElement[bool]:
+    between = claim.shift_id.between(bindparam("first"), bindparam("last"))
+    return and_(claim.volunteer_id == volunteer_id, claim.state.in_(LIVE), between)
+
+
+MINE = select(*HELD).where(_live(bindparam("volunteer")))
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who looks at the list, and all that it shows of them alone: messages not read, claims on these shifts."""
+
+    viewer: Actor | None
+    unread: int = 0
+    mine: tuple[tuple[int, Mine], ...] = ()
+
+
+def asking(viewer: Actor | None, found: Found) -> Asking:
+    """The viewer who is known already, with what is theirs."""
+    if viewer is None:
+        return Asking(None)
+    held = mine(viewer.volunteer_id, [row[0] for row in found.rows])
+    return Asking(viewer, messages.unread(viewer.account_id), tuple(held.items()))
+
+
+def asking_by(token: str, found: Found, now: datetime) -> Asking:
+    """The same by the token of a session, all in one question."""
+    ids = [row[0] for row in found.rows] or [0]
+    wanted = identity.signed_in_with(token, now) | {"first": min(ids), "last": max(ids)}
+    rows = WHO.answer(**wanted)
+    viewer, kept = identity.actor_in(rows), set(ids)
+    held = dict.fromkeys((row[WIDTH + 1], Mine(*row[WIDTH + 2 :])) for row in rows if row[WIDTH + 1] in kept)
+    return Asking(viewer, rows[0][WIDTH] if rows else 0, tuple(held))
+
+
+_who = identity.SIGNED_IN.subquery()
+WIDTH = len(_who.c)
+WHO = Question(
+    select(*_who.c, messages.unread_of(_who.c.account_id).scalar_subquery(), *HELD).select_from(
+        _who.outerjoin(Claim.__table__, _live(_who.c.volunteer_id))
+    )
 )
 
 
@@ -221,6 +258,9 @@ class Bounded(Generic[V]):
                 del self._kept[next(iter(self._kept))]
             self._kept[key] = value
         return value
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._kept
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -260,8 +300,8 @@ class Memory:
         self.tree: Lately[Tree] = Lately(_tree, TREE_SECONDS)
         self.found: Bounded[Found] = Bounded(300)
         self.cards: Bounded[Any] = Bounded(6_000)  # of about one kilobyte
-        self.boards: Bounded[bytes] = Bounded(100)  # of about forty
-        self.frames: Bounded[bytes] = Bounded(200)  # of about fifteen
+        self.boards: Bounded[Pieces] = Bounded(100)  # of about forty
+        self.frames: Bounded[Pieces] = Bounded(200)  # of about fifteen
         self.filters: Bounded[Markup] = Bounded(200)
         self.pages: Bounded[tuple[str, list[tuple[str, str]], bytes]] = Bounded(200)
 

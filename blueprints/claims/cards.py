@@ -3,13 +3,13 @@
 A card depends on its shift's revision, on the language, on the local day (“today”), and on what the viewer may do
 or already holds; a board on its cards; the frame around it on the address, the preferences and the kind of viewer.
 Nothing that is kept tells who the viewer is: the token of a form and the tag of a poll are marks that are replaced
-on the way out.
+on the way out. To join what is kept costs a twentieth of rendering it.
 """
 
 import datetime as dt
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,12 +17,12 @@ from itertools import groupby
 from typing import Any
 
 from flask import current_app, g, render_template, request
-from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 from wtforms import SelectChoice
 
 from blueprints.claims import board, queries
-from blueprints.claims.board import Found, Mine, Seen
+from blueprints.claims import search as searching
+from blueprints.claims.board import Asking, Found, Mine, Pieces, Seen, fingerprint
 from blueprints.claims.search import MOST, PAGE, Search, SearchForm
 from blueprints.identity.models import VolunteerState
 from blueprints.messages import queries as messages
@@ -30,8 +30,11 @@ from blueprints.posts.models import THEMES, Theme
 from core import clock, display
 from core.actor import Actor
 from core.i18n import _, language
+from core.security import csrf_token
 
-TOKEN_MARK, TAG_MARK, BOARD_MARK = (secrets.token_hex(16) for _mark in range(3))
+TOKEN_MARK, TAG_MARK, BOARD_MARK = MARKS = tuple(secrets.token_hex(16) for _mark in range(3))
+AT_MARKS = re.compile(f"({'|'.join(MARKS)})".encode())
+TOKEN_IN_BYTES, TAG_IN_BYTES, BOARD_IN_BYTES = (mark.encode() for mark in MARKS)
 INDENT = re.compile(r"\s*\n\s*")
 SHORT = 80  # characters of risks or safeguards that a card shows whole
 
@@ -82,27 +85,69 @@ class Board:
         return self.search.url(after=self.search.after, show=self.search.show)
 
 
-def written(search: Search, found: Found, tag: str, viewer: Actor | None, now: dt.datetime) -> bytes:
-    """The board of these shifts for this viewer; kept as bytes, so that it is encoded once."""
-    own = board.mine(viewer.volunteer_id if viewer else None, [row[0] for row in found.rows])
-    kept, kind, today = board.memory().boards, viewing(viewer), clock.today(now)
-    key = (search, found, language(), today, kind, tuple(own.items()))
-    html = kept.get(key) or kept.keep(key, _tight(_rendered_board(search, found, own, kind, today)))
-    return _signed(html.replace(TAG_MARK.encode(), tag.encode(), 1), viewer)
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at the list: what is asked for and found, at which version, in which language, on which day."""
+
+    search: Search
+    found: Found
+    version: str
+    language: str
+    today: dt.date
+
+    def shown(self, viewer: Actor | None) -> str:
+        """What this list shows to this person: the same again, and there is no news."""
+        return fingerprint(viewer.account_id if viewer else 0, self.language, self.found, self.today)
+
+    def board_key(self, asking: Asking) -> tuple[Any, ...]:
+        return (self.search, self.found, self.language, self.today, viewing(asking.viewer), asking.mine)
+
+    def frame_key(self, asking: Asking) -> tuple[Any, ...]:
+        return (g.prefs, request.query_string, anybody(asking.viewer), asking.unread)
 
 
-def _signed(html: bytes, viewer: Actor | None) -> bytes:
-    """The HTML with this viewer's token in place of the mark."""
-    return html.replace(TOKEN_MARK.encode(), generate_csrf().encode()) if viewer else html
+def view(args: Mapping[str, str], now: dt.datetime) -> View:
+    """The version is read before what is shown, so that a tag is never newer than its list."""
+    version = board.memory().version.answer()
+    wanted = board.memory().tree.answer().settle(searching.read(args))
+    return View(wanted, board.found(wanted, version, now), version, language(), clock.today(now))
 
 
-def _tight(html: str) -> bytes:
-    """Without indentation, a sixth of all bytes."""
-    return INDENT.sub("\n", html).encode()
+def board_of(seen: View, asking: Asking, tag: str) -> bytes:
+    """The board of these shifts for this viewer."""
+    kept, key = board.memory().boards, seen.board_key(asking)
+    pieces = kept.get(key) or kept.keep(key, _cut(_rendered_board(seen, asking)))
+    return _filled(pieces, asking.viewer, tag=tag)
 
 
-def _rendered_board(search: Search, found: Found, own: dict[int, Mine], kind: Viewing, today: dt.date) -> str:
-    cards = _cards(found, own, kind, today)
+def page_of(seen: View, asking: Asking, tag: str) -> bytes:
+    """The whole page, for anybody without a message of their own to read."""
+    kept, key = board.memory().frames, seen.frame_key(asking)
+    frame = kept.get(key) or kept.keep(key, _cut(_rendered_frame(seen, asking)))
+    return _filled(frame, asking.viewer, inner=board_of(seen, asking, tag))
+
+
+def is_kept(seen: View, asking: Asking, *, whole: bool) -> bool:
+    """Whether the board, or the whole page, needs nothing but joining."""
+    boards, frames = board.memory().boards, board.memory().frames
+    return seen.board_key(asking) in boards and (not whole or seen.frame_key(asking) in frames)
+
+
+def _cut(html: str) -> Pieces:
+    """The HTML without indentation, a sixth of all bytes, and cut at its marks."""
+    return tuple(AT_MARKS.split(INDENT.sub("\n", html.strip()).encode()))
+
+
+def _filled(pieces: Pieces, viewer: Actor | None, *, tag: str = "", inner: bytes = b"") -> bytes:
+    """The pieces with what belongs in the place of each mark."""
+    token = csrf_token() if viewer else ""
+    fillings = {TOKEN_IN_BYTES: token.encode(), TAG_IN_BYTES: tag.encode(), BOARD_IN_BYTES: inner}
+    return b"".join([fillings.get(piece, piece) for piece in pieces])
+
+
+def _rendered_board(seen: View, asking: Asking) -> str:
+    search, found, kind = seen.search, seen.found, viewing(asking.viewer)
+    cards = _cards(found, dict(asking.mine), kind, seen.today)
     days = [
         Day(day, date, Markup("".join(card.html for card in group)))
         for (day, date), group in groupby(cards, key=lambda card: card.heading)
@@ -164,20 +209,19 @@ class Anybody:
     is_volunteer: bool
 
 
-def framed(search: Search, html: bytes, viewer: Actor | None) -> bytes:
-    """The whole page around a board, for anybody without a message of their own to read."""
-    anybody = Anybody(viewer.is_staff, viewer.is_volunteer) if viewer else None
-    if viewer:
-        g.unread = messages.unread(viewer.account_id)
-    kept, key = board.memory().frames, (g.prefs, request.query_string, anybody, g.get("unread"))
-    frame = kept.get(key) or kept.keep(key, _tight(_rendered_frame(search, anybody)))
-    return _signed(frame, viewer).replace(BOARD_MARK.encode(), html, 1)
+def anybody(viewer: Actor | None) -> Anybody | None:
+    return Anybody(viewer.is_staff, viewer.is_volunteer) if viewer else None
 
 
-def _rendered_frame(search: Search, anybody: Anybody | None) -> str:
+def _rendered_frame(seen: View, asking: Asking) -> str:
+    request.environ[messages.KNOWN] = asking.unread
     with _marked_token():
         return render_template(
-            "claims/list.html", viewer=anybody, filters=filters(search), board=BOARD_MARK, help_phone=None
+            "claims/list.html",
+            viewer=anybody(asking.viewer),
+            filters=filters(seen.search),
+            board=BOARD_MARK,
+            help_phone=None,
         )
 
 

@@ -1,18 +1,23 @@
 """What can be answered before a session, a route or a table is looked at: an open list asks every few seconds."""
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask
+from flask import Flask, g, make_response, request, session
+from flask import Response as Answer
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
-from blueprints.claims import board
+from blueprints.claims import board, cards
 from blueprints.claims.board import TAG
-from core import prefs
+from blueprints.identity import access
+from core import clock, prefs
 from core.db import reading
+from core.security import CSRF
 
 PTAG = "HX-PTag"
+ASKED = "rengang.asked"  # what the front learned before the request went the usual way
 # What the list for a visitor depends on, besides the version.
 VARIES = (
     *("QUERY_STRING", "HTTP_COOKIE", "HTTP_ACCEPT_ENCODING", "HTTP_HX_REQUEST_TYPE"),
@@ -28,7 +33,9 @@ class Front:
     changes with everything that any open shift shows, the viewer's own claims included; a 304 has no body, so
     nobody learns anything from it. The list for visitors, who have no session, is kept as it went out for as
     long as the version stands: it is the same for everyone with the same address and preferences.
-    Neither is logged.
+    For people who are signed in, everything but who they are and what they hold is kept in pieces; if all of them
+    are there they are joined right here. Whatever is special (a message to show, a piece that is missing) goes the
+    usual way. None of this is logged.
     """
 
     def __init__(self, app: Flask) -> None:
@@ -44,6 +51,8 @@ class Front:
         is_poll = "HTTP_HX_PTAG" in environ  # with an empty tag too: its answer lacks what a whole page has
         if not is_poll and environ.get("PATH_INFO") == "/" and _is_visitor(environ):
             return self._page(environ, start_response)
+        if environ.get("PATH_INFO") == "/" and (joined := self._joined(environ)):
+            return joined(environ, start_response)
         return self.inner(environ, start_response)
 
     def _version(self) -> str | None:
@@ -68,6 +77,50 @@ class Front:
     def _made(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
         made = Response.from_app(self.inner, environ, buffered=True)
         return made.status, made.headers.to_wsgi_list(), made.get_data()
+
+    def _joined(self, environ: WSGIEnvironment) -> Answer | None:
+        """The list of somebody signed in as `routes.live_list` gives it, if it only has to be joined."""
+        with self.app.request_context(environ):
+            try:
+                answer = _own_list() if _is_plain() else None
+            except SQLAlchemyError:
+                return None
+            return self.app.process_response(answer) if answer else None
+
+
+def _is_plain() -> bool:
+    """Whether there is a session with nothing to tell, and nothing else to do than to show the list."""
+    return (
+        CSRF in session
+        and "_flashes" not in session
+        and not prefs.CHOICES.keys() & request.args.keys()
+        and ("HX-Request-Type" not in request.headers or PTAG in request.headers)
+    )
+
+
+def _own_list() -> Answer | None:
+    """The list for whoever is signed in, or that there is no news; None if something has to be made first."""
+    g.prefs, now = prefs.kept(request.cookies), clock.now()
+    with reading():
+        seen = cards.view(request.args, now)
+    asking = board.asking_by(session.get(access.TOKEN, ""), seen.found, now)
+    if asking.viewer is None or g.prefs.mode == "elder":
+        return None
+    known, shown = request.headers.get(PTAG, ""), seen.shown(asking.viewer)
+    tag = f"{seen.version}.{shown}"
+    if known.partition(".")[2] == shown:
+        return Answer(status=HTTPStatus.NOT_MODIFIED, headers={PTAG: tag})
+    if not cards.is_kept(seen, asking, whole=not known):
+        request.environ[ASKED] = seen.found, asking
+        return None
+    return listed(cards.board_of(seen, asking, tag) if known else cards.page_of(seen, asking, tag))
+
+
+def listed(html: bytes) -> Answer:
+    """The answer to whoever asked for the list or for its news."""
+    response = make_response(html)
+    response.headers["Vary"] = "HX-Request-Type"
+    return response
 
 
 def _is_visitor(environ: WSGIEnvironment) -> bool:

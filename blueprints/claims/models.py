@@ -84,10 +84,11 @@ class Claim(Base):
         CheckConstraint("state NOT IN ('late', 'declined') OR reason <> ''", name="late_ones_give_a_reason"),
         Index("uq_claim_live", "shift_id", "volunteer_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_claim_line", "shift_id", "state", "id"),
+        Index(None, "volunteer_id", "shift_id"),  # what somebody holds of these shifts, whatever they did in years
     )
 
     shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"))
-    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
     state: Mapped[ClaimState]
     place: Mapped[int | None]
     places: Mapped[int]

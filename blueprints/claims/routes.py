@@ -5,19 +5,18 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, flash, g, make_response, request, session
+from flask import Blueprint, Response, abort, current_app, flash, g, request, session
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
-from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
 from blueprints.claims import actions, board, cards, feed, queries, schedule, search
-from blueprints.claims.board import Found, fingerprint
+from blueprints.claims.board import Asking, fingerprint
+from blueprints.claims.cards import View
 from blueprints.claims.forms import CancellationForm, CodeForm
-from blueprints.claims.front import PTAG, Front
+from blueprints.claims.front import ASKED, PTAG, Front, listed
 from blueprints.claims.models import ClaimState, Punch
 from blueprints.claims.schedule import Standing
-from blueprints.claims.search import Search
 from blueprints.identity import tries
 from blueprints.identity.access import actor, public, signed_in, viewer, volunteer_only
 from blueprints.identity.models import Volunteer
@@ -27,6 +26,7 @@ from core.db import db, reading
 from core.forms import Form
 from core.i18n import _, language
 from core.refusal import Refusal
+from core.security import csrf_token
 from core.web import afterwards, is_poll, is_swap, respond, see_other, submitted
 
 bp = Blueprint("claims", __name__)
@@ -68,28 +68,27 @@ def _unless_known(version: str, shown: str, answer: Callable[[str], Response]) -
 @public
 def live_list() -> ResponseReturnValue:
     """What can be done near here, now and soon."""
-    version, now = board.memory().version.answer(), clock.now()
-    wanted = board.memory().tree.answer().settle(search.read(request.args))
-    found = board.found(wanted, version, now)
-    shown = _tag(found, clock.today(now))
-    return _unless_known(version, shown, lambda tag: _list(wanted, found, tag, now))
+    seen = cards.view(request.args, clock.now())
+    return _unless_known(seen.version, seen.shown(viewer()), lambda tag: _list(seen, tag))
 
 
-def _list(wanted: Search, found: Found, tag: str, now: datetime) -> Response:
+def _list(seen: View, tag: str) -> Response:
     """A poll gets the board alone, so that nobody's typing is touched; a new search gets its filters, too."""
-    html, phone = cards.written(wanted, found, tag, viewer(), now), _help_phone()
+    asking, phone = _asking(seen), _help_phone()
     if is_poll():
-        return _varying(html)
+        return listed(cards.board_of(seen, asking, tag))
     if is_swap() or phone or "_flashes" in session:
-        parts = {"filters": cards.filters(wanted), "board": Markup(html.decode()), "help_phone": phone}
+        html = Markup(cards.board_of(seen, asking, tag).decode())
+        parts = {"filters": cards.filters(seen.search), "board": html, "help_phone": phone}
         return respond("claims/list.html", "claims/_list.html", status=HTTPStatus.OK, **parts)
-    return _varying(cards.framed(wanted, html, viewer()))
+    return listed(cards.page_of(seen, asking, tag))
 
 
-def _varying(html: bytes) -> Response:
-    response = make_response(html)
-    response.headers["Vary"] = "HX-Request-Type"
-    return response
+def _asking(seen: View) -> Asking:
+    """Whose list it is; asked only once if the front has just done so about the same shifts."""
+    found, asking = request.environ.get(ASKED, (None, None))
+    fits = asking and found == seen.found and asking.viewer == viewer()
+    return asking if fits else board.asking(viewer(), seen.found)
 
 
 def _help_phone() -> dict[str, str] | None:
@@ -133,7 +132,7 @@ def _card(standing: Standing, refused: Sequence[str] = ()) -> Response:
     """The sentences of a refusal stand on the card itself: in a long list nobody sees the top of the page."""
     seen, asking = standing.seen, viewer()
     own = board.mine(asking.volunteer_id if asking else None, [seen.shift.id]).get(seen.shift.id)
-    face = cards.face(seen, own, cards.viewing(asking)) | {"token": generate_csrf() if asking else ""}
+    face = cards.face(seen, own, cards.viewing(asking)) | {"token": csrf_token() if asking else ""}
     return respond("claims/shift.html", "claims/_card.html", refused=refused, **(_about(standing) | face))
 
 

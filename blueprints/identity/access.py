@@ -23,7 +23,7 @@ TOKEN = "token"
 def load_viewer() -> None:
     """Find out who is asking; core calls it once a request, before anything is locked."""
     token = session.get(TOKEN)
-    g.viewer = queries.actor_of(token, clock.now()) if token else None
+    g.viewer = queries.asker(token, clock.now()) if token else None
 
 
 def enter(token: str) -> None:

@@ -1,11 +1,11 @@
 """Questions about people, their sessions and their roles."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, bindparam, case, or_, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import (
@@ -21,7 +21,7 @@ from blueprints.identity.models import (
 from blueprints.organizations.models import Division, Level, Organization, OrganizationKind
 from core import vault
 from core.actor import Actor, Held
-from core.db import UtcDateTime, db
+from core.db import Question, UtcDateTime, db
 
 # Who takes registrations, the most suitable kind first.
 RECEIVING = (
@@ -37,13 +37,13 @@ _session, _account, _volunteer, _grant, _organization = (
 )
 SIGNED_IN = (
     select(
-        _session.c.id,
-        _account.c.id,
+        _session.c.id.label("session_id"),
+        _account.c.id.label("account_id"),
         _account.c.name,
-        _volunteer.c.id,
+        _volunteer.c.id.label("volunteer_id"),
         _volunteer.c.state,
         _grant.c.role,
-        _organization.c.id,
+        _organization.c.id.label("organization_id"),
         _organization.c.path,
     )
     .join_from(_session, _account, _account.c.id == _session.c.account_id)
@@ -64,13 +64,29 @@ SIGNED_IN = (
 
 def actor_of(token: str, now: datetime) -> Actor | None:
     """Who is signed in with this token, with every role that is live at this moment: one query."""
-    rows = db.session.execute(SIGNED_IN, {"token_hash": vault.digest(token), "now": now}).all()
-    return _actor(rows) if rows else None
+    return actor_in(db.session.execute(SIGNED_IN, signed_in_with(token, now)).all())
 
 
-def _actor(rows: Sequence[Row[*tuple[Any, ...]]]) -> Actor:
-    session_id, account_id, name, volunteer_id, state = rows[0][:5]
-    held = tuple(Held(role, organization_id, path) for *_, role, organization_id, path in rows if path)
+WHO = Question(SIGNED_IN)
+
+
+def asker(token: str, now: datetime) -> Actor | None:
+    """The same for a request that begins: nothing of it is written yet, so no session is needed."""
+    return actor_in(WHO.answer(**signed_in_with(token, now)))
+
+
+def signed_in_with(token: str, now: datetime) -> dict[str, Any]:
+    """What SIGNED_IN wants to know."""
+    return {"token_hash": vault.digest(token), "now": now}
+
+
+def actor_in(rows: Iterable[Sequence[Any]]) -> Actor | None:
+    """Whom these rows tell of; each begins with the columns of SIGNED_IN, and each role comes once or more."""
+    people = list(dict.fromkeys(tuple(row[: len(SIGNED_IN.selected_columns)]) for row in rows))
+    if not people:
+        return None
+    session_id, account_id, name, volunteer_id, state = people[0][:5]
+    held = tuple(Held(role, organization_id, path) for *_, role, organization_id, path in people if path)
     return Actor(account_id, name, session_id, volunteer_id, state or "", held)
 
 

@@ -1,17 +1,22 @@
 """Questions about the inbox."""
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from blueprints.messages.models import Notice
 from core.db import db
 
-# Every page asks this, so it is built once and on the table.
+KNOWN = "rengang.unread"  # where the number waits in the environment of a request, once it was asked for
+
 _notice = Notice.__table__
-UNREAD = (
-    select(func.count())
-    .select_from(_notice)
-    .where(_notice.c.account_id == bindparam("account"), _notice.c.read_at.is_(None))
-)
+
+
+def unread_of(account_id: ColumnElement[int]) -> Select[int]:
+    """The question how many notices somebody has not opened yet, to be asked alone or with another."""
+    mine = select(func.count()).select_from(_notice)
+    return mine.where(_notice.c.account_id == account_id, _notice.c.read_at.is_(None))
+
+
+UNREAD = unread_of(bindparam("account"))  # every page asks this, so it is built once
 
 
 def unread(account_id: int) -> int:

@@ -11,16 +11,15 @@ from core.web import respond, row_arg, see_other
 
 bp = Blueprint("messages", __name__)
 SIZE = 30
-UNREAD = "rengang.unread"
 
 
 @bp.app_template_global()
 def unread() -> int:
     """How many notices wait for the viewer; asked once a request."""
     asking = viewer()
-    if UNREAD not in request.environ:
-        request.environ[UNREAD] = queries.unread(asking.account_id) if asking else 0
-    return int(request.environ[UNREAD])
+    if queries.KNOWN not in request.environ:
+        request.environ[queries.KNOWN] = queries.unread(asking.account_id) if asking else 0
+    return int(request.environ[queries.KNOWN])
 
 
 @bp.get("/me/inbox")

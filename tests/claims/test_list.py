@@ -379,13 +379,14 @@ def test_shifts_that_begin_together_are_not_lost_between_pages(client, station):
 def test_the_number_of_questions_does_not_grow_with_the_list(client, station, show):
     fill(station, 10)
     sign_in(client, make_volunteer("林小满", station).account_id)
+    client.get("/me")  # from now on the session has a token for forms
     few = questions(client, show)
     fill(station, 100)
     assert questions(client, show) == few
     assert few <= 8
     with counted() as again:
         client.get(f"/?show={show}")
-    assert len(again) <= 5
+    assert len(again) <= 3
 
 
 def questions(client, show):
