@@ -30,6 +30,8 @@ from blueprints.posts import words as posts_words
 from blueprints.records import desk as records_desk
 from blueprints.records import routes as records_routes
 from blueprints.records import words as records_words
+from blueprints.rollcall import desk as rollcall_desk
+from blueprints.rollcall import words as rollcall_words
 from core import config, display, health, i18n, prefs, security, words
 from core.assets import Assets
 from core.db import db
@@ -44,6 +46,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_routes.bp,
     claims_desk.bp,
     claims_requests.bp,
+    rollcall_desk.bp,
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,
@@ -52,7 +55,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin_routes.bp,
     demo_routes.bp,
 )
-WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, records_words, admin_words)]
+WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, rollcall_words, records_words, admin_words)]
 csrf = CSRFProtect()
 
 

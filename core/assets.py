@@ -14,10 +14,12 @@ from flask import Flask, Response, abort, request
 # The order is the cascade: each file is one @layer of this name.
 LAYERS = [
     *["tokens", "base", "layout", "nav", "flash", "button", "form", "badge", "card", "chips", "rows"],
-    *["table", "post", "roster", "record", "confirm", "desk", "empty", "pager", "elder", "utilities", "print"],
+    *["table", "post", "roster", "queue", "record", "confirm", "desk", "empty", "pager", "elder", "utilities", "print"],
 ]
 SCRIPTS = ("vendor/htmx-4.0.1/htmx.min.js", "vendor/htmx-4.0.1/hx-ptag.min.js", "js/app.js")
 MANIFEST = "manifest.webmanifest"
+WORKER = "service-worker.js"
+KEPT = ("app.css", "app.js", "js/queue.js", "icons/icon.svg")  # what the worker keeps for when there is no network
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -54,6 +56,7 @@ class Assets:
             if _travels_alone(name := path.relative_to(root).as_posix()):
                 self._add(name, path.read_bytes())
         self._add_manifest(root)
+        self._add_worker(root)
 
     def url(self, name: str) -> str:
         return self._urls[name]
@@ -61,6 +64,7 @@ class Assets:
     def init_app(self, app: Flask) -> None:
         app.add_url_rule("/assets/<path:name>", "assets", self.serve)
         app.add_url_rule(f"/{MANIFEST}", "assets", self.serve, defaults={"name": MANIFEST})
+        app.add_url_rule(f"/{WORKER}", "assets", self.serve, defaults={"name": WORKER})
         app.jinja_env.globals["asset"] = self.url
 
     def serve(self, name: str) -> Response:
@@ -93,6 +97,15 @@ class Assets:
         self._urls[MANIFEST] = f"/{MANIFEST}"
         self._served[MANIFEST] = Asset(digest, TYPES[".webmanifest"], A_DAY, _encoded(body))
 
+    def _add_worker(self, root: Path) -> None:
+        """The service worker stands at the top, since it works for the pages under its address, and is asked for anew
+        each time; it knows the files of its own version."""
+        known = json.dumps([self.url(name) for name in KEPT])
+        body = f"const ASSETS = {known};\n".encode() + (root / "js" / WORKER).read_bytes()
+        digest = hashlib.sha256(body).hexdigest()[:12]
+        self._urls[WORKER] = f"/{WORKER}"
+        self._served[WORKER] = Asset(digest, TYPES[".js"], "no-cache", _encoded(body))
+
 
 def stylesheet(root: Path) -> bytes:
     """All layers in order, laid flat: browsers from before 2022 would drop every rule inside a @layer."""
@@ -118,7 +131,7 @@ def squeeze(css: str) -> str:
 def _travels_alone(name: str) -> bool:
     """Whether a file is fetched by itself, and is not a piece of the style sheet or of the script."""
     known = Path(name).suffix in TYPES
-    return known and not name.startswith("css/") and name not in (*SCRIPTS, MANIFEST)
+    return known and not name.startswith("css/") and name not in (*SCRIPTS, MANIFEST, f"js/{WORKER}")
 
 
 def _encoded(body: bytes) -> dict[str, bytes]:

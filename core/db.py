@@ -1,5 +1,6 @@
 """The database: one session, one declarative base, the types every area shares, and who may write when."""
 
+import base64
 import datetime as dt
 import enum
 import sqlite3
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 
 from flask import has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, Select, String, TypeDecorator, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, Select, String, Text, TypeDecorator, event
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 db = SQLAlchemy()
@@ -41,6 +42,19 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         if value is None:
             return None
         return value.astimezone(dt.UTC) if value.tzinfo else value.replace(tzinfo=dt.UTC)
+
+
+class Blob(TypeDecorator[bytes]):
+    """Bytes, kept as base64: so a backup is text on both databases and moves from one to the other."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, _dialect: Any) -> str | None:
+        return base64.b64encode(value).decode() if value is not None else None
+
+    def process_result_value(self, value: str | None, _dialect: Any) -> bytes | None:
+        return base64.b64decode(value) if value is not None else None
 
 
 def ascii_text(length: int) -> String:

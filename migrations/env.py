@@ -6,12 +6,15 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import Connection, text
 
-from core.db import Base, UtcDateTime
+from core.db import Base, Blob, UtcDateTime
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Keep code of the application out of migrations: they must still run when it has changed."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+    if kind != "type":
+        return False
+    written = {UtcDateTime: "sa.DateTime(timezone=True)", Blob: "sa.Text()"}
+    return written.get(type(item), False)
 
 
 def run(connection: Connection) -> None:

@@ -15,10 +15,10 @@ from core.db import Base
 from core.i18n import speaking
 
 ROOT = Path(__file__).parent.parent
-AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "kiosk", "records", "admin"]
+AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "rollcall", "kiosk", "records", "admin"]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
-# and tries to count what somebody could guess.
-SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep"}
+# tries to count what somebody could guess, and the roster for whoever shows it elsewhere.
+SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))

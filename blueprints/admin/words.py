@@ -92,6 +92,8 @@ ACTIONS: dict[str, Any] = {
     "checked out": lazy("checked somebody out"),
     "undone": lazy("undid an entry of the roll-call"),
     "times stated": lazy("entered somebody's times"),
+    "offline act settled": lazy("entered times for what a tablet sent"),
+    "offline act dismissed": lazy("dismissed what a tablet sent"),
     "handed in": lazy("handed in times"),
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),

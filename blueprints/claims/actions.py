@@ -513,6 +513,36 @@ def punch(claim_id: int, act: Act, actor: Actor, *, now: datetime) -> Punch:
     return made
 
 
+def punch_at(claim_id: int, act: Act, actor: Actor, *, at: datetime, now: datetime) -> Punch:
+    """Somebody was marked in or out at a moment that has passed, on a tablet without a network: class B.
+
+    The window is that of the moment itself, and it must fit between what was observed before and after it.
+    """
+    claimed, shift = _attended(claim_id)
+    organization = _require(actor, Role.CLERK, shift)
+    opens, closes, last = queries.window(shift)
+    _refuse_outside(opens, closes if act is Act.IN else last, at)
+    _refuse_misfit(claimed, act, at)
+    made = Punch(claim_id=claimed.id, act=act, at=at, recorded_at=now, recorded_by_id=actor.account_id)
+    made.evidence = EvidenceClass.B
+    db.session.add(made)
+    _trace(f"checked {act}", made, actor, organization, now, about=claimed, at=at)
+    return made
+
+
+def _refuse_misfit(claimed: Claim, act: Act, at: datetime) -> None:
+    """In and out take turns, also for what is entered between two observations."""
+    seen = db.session.scalars(queries.standing_punches().where(Punch.claim_id == claimed.id)).all()
+    before = [punch.act for punch in seen if punch.at <= at][-1:]
+    after = [punch.act for punch in seen if punch.at > at][:1]
+    if (act is Act.IN and before == [Act.IN]) or (act is Act.IN and after == [Act.IN]):
+        raise Refusal(_("A check-in at another time is entered already. Please look which one is right."))
+    if act is Act.OUT and before != [Act.IN]:
+        raise Refusal(_("No check-in before this check-out is entered. Please state both times."))
+    if act is Act.OUT and after == [Act.OUT]:
+        raise Refusal(_("A later check-out is entered already. Please look which one is right."))
+
+
 def check_in(claim_id: int, code: str, actor: Actor, *, now: datetime) -> Punch:
     """The volunteer's own act with the code shown at the place: class A."""
     return _own_act(claim_id, Act.IN, code, actor, now)

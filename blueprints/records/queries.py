@@ -16,6 +16,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records.models import STANDING, WAITS, Mark, Recorder, RecordState, ServiceRecord
+from blueprints.rollcall import queries as rollcall
 from core import clock, workdays
 from core.actor import Actor, Role
 from core.db import db
@@ -74,8 +75,9 @@ def to_hand_in(shift_id: int) -> list[Claim]:
 
 
 def recorders_of(claim_id: int) -> set[int]:
-    """The accounts of everyone who touched the attendance of a claim."""
-    return set(db.session.scalars(select(Punch.recorded_by_id).where(Punch.claim_id == claim_id)))
+    """The accounts of everyone who touched the attendance of a claim, or saw it on a tablet without a network."""
+    recorded = select(Punch.recorded_by_id).where(Punch.claim_id == claim_id)
+    return set(db.session.scalars(recorded)) | rollcall.observers_of(claim_id)
 
 
 def recorders(record_ids: Iterable[int]) -> dict[int, set[int]]:

@@ -16,7 +16,9 @@ from core.config import ROOT
 
 CHINESE = gettext.translation("messages", ROOT / "translations", ["zh_Hans"])
 # A refusal is shown as a page or a part with such a status; browsers note it in the console.
-NOTED = re.compile(r"the server responded with a status of 4\d\d")
+NOTED = re.compile(
+    r"the server responded with a status of 4\d\d|net::ERR_INTERNET_DISCONNECTED"
+)  # or the network was cut
 
 # Only the violations leave the page: the whole report takes longer to hand over than to write.
 JUDGE = """async () => (await axe.run({ resultTypes: ["violations"] })).violations.flatMap(

@@ -16,6 +16,7 @@ from blueprints.identity.models import (
     VolunteerSkill,
 )
 from blueprints.records import actions as records
+from blueprints.rollcall.models import OfflineAct
 from core.actor import Role
 from core.db import db
 from tests.claims.test_claiming import actor_of
@@ -30,11 +31,13 @@ from tests.factories import (
     saved,
     sign_in,
 )
+from tests.rollcall.queues import Tablet
 
 # Whoever may call these needs no account; everything else asks for one.
 PUBLIC = {
     "assets", "manifest", "static", "health.healthz",
     "claims.list_shifts", "claims.show_shift", "claims.calendar",
+    "rollcall_desk.offline",
 }  # fmt: skip
 
 
@@ -67,6 +70,9 @@ def ids(world):
     slip.expires_at, slip.issued_by_id = FOREVER, world.chen.account_id
     consent = Consent(account_id=world.lin.account_id, purpose=Purpose.LEAGUE, text_version="1", given_at=BEFORE)
     saved(slip), saved(consent)
+    tablet = Tablet(shift, world.chen)
+    tablet.sends([tablet.marks(held, "in", START)], world.chen, START + 3 * HOUR)
+    act = db.session.scalars(db.select(OfflineAct)).one()
     return {
         "shift_id": shift.id,
         "post_id": post.id,
@@ -84,6 +90,7 @@ def ids(world):
         "session_id": actor_of(world.lin).session_id,
         "slip_id": slip.id,
         "consent_id": consent.id,
+        "act_id": act.id,
     }
 
 

@@ -1,0 +1,104 @@
+"""Questions about what tablets sent later, and about the evidence of paper sheets. Nothing here writes."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from blueprints.claims import queries as claims
+from blueprints.claims.models import Act, Claim, Punch
+from blueprints.identity.models import Account
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Organization
+from blueprints.posts.models import Post, Shift
+from blueprints.rollcall.models import OfflineAct, OfflineState
+from blueprints.rollcall.rules import SAME
+from core.actor import Actor, Role
+from core.db import db
+
+MOST_LISTED = 200
+PERSON = joinedload(OfflineAct.claim).options(claims.NAMED, joinedload(Claim.shift).options(claims.WHOLE_SHIFT))
+
+
+def acts_by_key(keys: Iterable[str]) -> dict[str, OfflineAct]:
+    """What was sent before under these keys."""
+    found = db.session.scalars(select(OfflineAct).where(OfflineAct.key.in_([*keys])))
+    return {act.key: act for act in found}
+
+
+def paths_of(claim_ids: Iterable[int]) -> dict[int, tuple[int, str]]:
+    """For each of these claims the shift, and the path of who offers it."""
+    offered = select(Claim.id, Claim.shift_id, Organization.path).join(Claim.shift).join(Shift.post)
+    found = offered.join(Post.organization).where(Claim.id.in_([*claim_ids]))
+    return {id: (shift_id, path) for id, shift_id, path in db.session.execute(found)}
+
+
+def says_the_same(claim_id: int, act: Act, at: datetime) -> bool:
+    """Whether somebody marked the same at about that moment, with nothing else between."""
+    seen = db.session.scalars(claims.standing_punches().where(Punch.claim_id == claim_id)).all()
+    before, after = [p for p in seen if p.at <= at][-1:], [p for p in seen if p.at > at][:1]
+    return any(p.act is act and abs(p.at - at) <= SAME for p in before + after)
+
+
+def open_acts(actor: Actor) -> list[OfflineAct]:
+    """What waits for this person: of the rosters within reach, and what belongs to nobody's and they sent."""
+    found = _acts(actor).where(OfflineAct.state == OfflineState.OPEN)
+    return list(db.session.scalars(found.order_by(OfflineAct.id).limit(MOST_LISTED)))
+
+
+def count_open(actor: Actor) -> int:
+    """How many of these there are."""
+    found = _within(select(func.count(OfflineAct.id)), actor).where(OfflineAct.state == OfflineState.OPEN)
+    return db.session.scalar(found) or 0
+
+
+def open_on(shift_id: int) -> int:
+    """How many acts of a shift could not be entered and wait for a person."""
+    waiting = select(func.count(OfflineAct.id)).join(OfflineAct.claim)
+    return db.session.scalar(waiting.where(Claim.shift_id == shift_id, OfflineAct.state == OfflineState.OPEN)) or 0
+
+
+def open_acts_of(claim_id: int) -> list[OfflineAct]:
+    """What waits about one person on one shift, in the order it was seen."""
+    waiting = select(OfflineAct).where(OfflineAct.claim_id == claim_id, OfflineAct.state == OfflineState.OPEN)
+    return list(db.session.scalars(waiting.order_by(OfflineAct.tablet_at, OfflineAct.id)))
+
+
+def act_within(act_id: int, actor: Actor) -> OfflineAct | None:
+    """The act with its person and shift, if it is this person's to decide."""
+    return db.session.scalar(_acts(actor).where(OfflineAct.id == act_id))
+
+
+def decided_acts(actor: Actor, size: int = 20) -> list[OfflineAct]:
+    """What people decided lately, the newest first."""
+    found = _acts(actor).where(OfflineAct.decided_at.is_not(None)).order_by(OfflineAct.decided_at.desc())
+    return list(db.session.scalars(found.limit(size)))
+
+
+def _acts(actor: Actor) -> Select[OfflineAct]:
+    return _within(select(OfflineAct), actor).options(PERSON)
+
+
+def _within(acts: Select, actor: Actor) -> Select:  # type: ignore[type-arg]
+    whole = acts.outerjoin(OfflineAct.claim).outerjoin(Claim.shift).outerjoin(Shift.post).outerjoin(Post.organization)
+    return whole.where(or_(organizations.under(actor.reach(Role.CLERK)), _of_nobody(actor)))
+
+
+def _of_nobody(actor: Actor) -> ColumnElement[bool]:
+    """Sent by this person, and of a roster that does not exist for them."""
+    mine = or_(OfflineAct.sent_by_id == actor.account_id, OfflineAct.observed_by_id == actor.account_id)
+    return OfflineAct.claim_id.is_(None) & mine
+
+
+def observers_of(claim_id: int) -> set[int]:
+    """Who saw what was entered of this claim from a tablet's queue, besides whoever sent it."""
+    entered = OfflineAct.punch_id.is_not(None)
+    seen = select(OfflineAct.observed_by_id).where(OfflineAct.claim_id == claim_id, entered)
+    return {account_id for account_id in db.session.scalars(seen) if account_id}
+
+
+def names(acts: Sequence[OfflineAct]) -> dict[int, str]:
+    """What everybody is called who saw, sent or decided these."""
+    ids = {id for act in acts for id in (act.observed_by_id, act.sent_by_id, act.decided_by_id) if id}
+    return dict(db.session.execute(select(Account.id, Account.name).where(Account.id.in_(ids))).all())
