@@ -1,7 +1,7 @@
 """rollcall: what tablets send later, and pictures of paper sheets
 
 Revision ID: rollcall
-Revises: 0002
+Revises: openings
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import drop_guards, make_guards
 
 revision = 'rollcall'
-down_revision = '0002'
+down_revision = "openings"
 branch_labels = None
 depends_on = None
 
