@@ -1,7 +1,7 @@
 """rollcall: what tablets send later, and pictures of paper sheets
 
 Revision ID: rollcall
-Revises: openings
+Revises: claims_of_a_person
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import drop_guards, make_guards
 
 revision = 'rollcall'
-down_revision = "openings"
+down_revision = "claims_of_a_person"
 branch_labels = None
 depends_on = None
 
