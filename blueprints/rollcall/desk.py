@@ -45,16 +45,18 @@ class Kept:
 @bp.app_template_global()
 def kept_roster(sheet: Sheet) -> Kept | None:
     """For a roster of today; others are not kept anywhere."""
-    asking, now, shift = viewer(), clock.now(), sheet.shift
-    until = _until(sheet)
-    if asking is None or shift.state is not ShiftState.OPEN or not _begins(shift) <= now < until:
-        return None
+    asking, now = viewer(), clock.now()
+    today = sheet.shift.state is ShiftState.OPEN and _begins(sheet.shift) <= now < _until(sheet)
+    return _kept(sheet, asking.account_id, now) if asking and today else None
+
+
+def _kept(sheet: Sheet, account_id: int, now: datetime) -> Kept:
     return Kept(
-        url_for("rollcall_desk.offline_roster", shift_id=shift.id),
-        rules.pass_for(asking.account_id, shift.id, now=now),
+        url_for("rollcall_desk.offline_roster", shift_id=sheet.shift.id),
+        rules.pass_for(account_id, sheet.shift.id, now=now),
         int(now.timestamp() * 1000),
-        int((until - now).total_seconds() * 1000),
-        vault.digest(f"owner of a copy/{asking.account_id}")[:16],
+        int((_until(sheet) - now).total_seconds() * 1000),
+        vault.digest(f"owner of a copy/{account_id}")[:16],
         str(clock.zone()),
     )
 
