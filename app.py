@@ -56,6 +56,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     demo_routes.bp,
 )
 WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, rollcall_words, records_words, admin_words)]
+WORDS += [records_words.LEDGER_WORDS]
 csrf = CSRFProtect()
 
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "backup": "Write a backup of the database to a file, while the site is running.",
     "restore": "Fill a new, empty database with a backup.",
     "doctor": "Say what is wrong with this installation and how to mend it.",
+    "audit": "Prove that nothing in the ledger or the audit was changed, removed or put in later; print the roots.",
     "messages": "Collect and compile the translations.",
 }
 MODULES = {"serve": "core.serve", "test": "tests.run", "check": "tests.check"}

@@ -25,6 +25,7 @@ def load() -> dict[str, Any]:
         "TIME_ZONE": os.environ.get("TIME_ZONE", "Asia/Shanghai"),
         "MAIL_URL": os.environ.get("MAIL_URL", ""),
         "MAIL_FROM": os.environ.get("MAIL_FROM", ""),
+        "ROOTS_MAIL": os.environ.get("ROOTS_MAIL", ""),
         "MAX_CONTENT_LENGTH": MEGABYTE,
         "MAX_FORM_MEMORY_SIZE": MEGABYTE,
         "MAX_FORM_PARTS": 2000,

@@ -19,6 +19,7 @@ AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
 # tries to count what somebody could guess, and the roster for whoever shows it elsewhere.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
+SHARED |= {"seals", "proof"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -49,6 +50,8 @@ def test_imports_point_to_the_left(path):
 
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk"]
+VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor"]
+VERBS += ["ledger", "corrections", "seals", "proof"]
 # A module beside the usual ones belongs to one of the layers; within a layer there is no circle.
 LAYERS = {
     name: number
@@ -59,7 +62,7 @@ LAYERS = {
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,
-            ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor"],
+            VERBS,
             ["access"],
             ["pages", "front"],
             ["cli"],

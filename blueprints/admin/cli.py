@@ -24,6 +24,8 @@ from blueprints.admin import actions, backup, catalogs, demo, doctor, links, que
 from blueprints.identity.models import Account
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Division, OrganizationKind
+from blueprints.records import proof, seals
+from blueprints.records import queries as records
 from core import clock, passwords, schema
 from core.db import db, reading
 from core.health import revisions
@@ -304,6 +306,58 @@ def doctor_command() -> None:
     raise SystemExit(1 if problems else 0)
 
 
+# --- the proof ----------------------------------------------------------------------------------------------
+
+
+@click.group("audit")
+def audit_group() -> None:
+    """Prove what the ledger of hours and the audit say, and print the roots that others can keep."""
+
+
+@audit_group.command("verify")
+@click.option("--root", "lines", multiple=True, metavar="'DAY NUMBER HASH'", help="A root as it was printed or mailed.")
+@click.option(
+    "--roots",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file of such lines.  [default: roots.txt of the instance folder, if it is there]",
+)
+@with_appcontext
+def verify_command(lines: tuple[str, ...], file: Path | None) -> None:
+    """Prove that nothing sealed was changed, removed, put in later or into another order.
+
+    Exit status 1, and the first broken row of each chain, when something is wrong. It only reads, and may run while
+    people work.
+    """
+    outside = [kept for line in (*lines, *_kept_roots(file)) if (kept := seals.published(line))]
+    with reading():
+        faults = [str(fault) for fault in proof.prove(outside)]
+        counts = proof.counted()
+    for fault in faults[:MOST_FAULTS]:
+        click.echo(fault)
+    click.echo(f"{counts['sealed']:,} rows sealed, {counts['unsealed']:,} not yet; faults: {len(faults)}")
+    raise SystemExit(1 if faults else 0)
+
+
+MOST_FAULTS = 50
+
+
+def _kept_roots(file: Path | None) -> list[str]:
+    """The lines of the file that was named, or of the one that the worker keeps."""
+    kept = file or current_app.config["INSTANCE"] / worker.ROOTS
+    return kept.read_text().splitlines() if kept.exists() else []
+
+
+@audit_group.command("roots")
+@click.option("--last", default=10, show_default=True, type=click.IntRange(1), help="How many, the newest last.")
+@with_appcontext
+def roots_command(last: int) -> None:
+    """Print the roots of the last days, one a line, to be kept elsewhere: on paper, in a mail, on a website."""
+    with reading():
+        lines = [seals.line_of(root) for root in records.newest_roots(last)]
+    click.echo("\n".join(lines) or "There is no root yet. The worker makes the first one when a day is over.")
+
+
 # --- translations -----------------------------------------------------------------------------------------
 
 
@@ -378,6 +432,6 @@ def _begin(name: str | None, division_id: int, divisions: Path | None) -> None:
 
 
 COMMANDS = (
-    *(backup_command, demo_command, doctor_command, messages_command),
+    *(audit_group, backup_command, demo_command, doctor_command, messages_command),
     *(restore_command, seed_command, setup_command, worker_command),
 )

@@ -225,6 +225,17 @@ BREACHES = {
         UNION SELECT r.id FROM service_record r JOIN claim c ON c.id = r.claim_id
         WHERE r.volunteer_id <> c.volunteer_id OR c.state <> 'held'""",
     ),
+    "ledger": (
+        "effective entries and the ledger do not agree, or minutes count that nobody corrected",
+        """SELECT r.id FROM service_record r WHERE r.state = 'effective' AND NOT EXISTS (
+            SELECT 1 FROM ledger_entry e WHERE e.record_id = r.id AND e.correction_id IS NULL AND e.kind = 'credit'
+            AND e.minutes = r.minutes AND e.volunteer_id = r.volunteer_id AND e.evidence = r.evidence)
+        UNION SELECT e.record_id FROM ledger_entry e JOIN service_record r ON r.id = e.record_id
+            WHERE r.state <> 'effective'
+        UNION SELECT e.record_id FROM ledger_entry e JOIN ledger_entry x ON x.id = e.reverses_id
+            WHERE x.minutes <> -e.minutes OR x.record_id <> e.record_id
+        UNION SELECT record_id FROM ledger_entry GROUP BY record_id HAVING sum(minutes) < 0""",
+    ),
     "states": (
         "posts, shifts and claims have states that do not go together",
         f"""SELECT s.id FROM shift s JOIN post p ON p.id = s.post_id
@@ -248,9 +259,9 @@ def _rule(words: str, query: str) -> Check:
 
 
 SAMPLE = """
-    SELECT r.volunteer_id, a.claimed_at IS NOT NULL AS counts, sum(r.minutes) FROM service_record r
-    JOIN volunteer v ON v.id = r.volunteer_id JOIN account a ON a.id = v.account_id
-    WHERE r.state = 'effective' GROUP BY r.volunteer_id, a.claimed_at ORDER BY counts, r.volunteer_id LIMIT 200"""
+    SELECT e.volunteer_id, a.claimed_at IS NOT NULL AS counts, sum(e.minutes) FROM ledger_entry e
+    JOIN volunteer v ON v.id = e.volunteer_id JOIN account a ON a.id = v.account_id
+    GROUP BY e.volunteer_id, a.claimed_at ORDER BY counts, e.volunteer_id LIMIT 200"""
 
 
 def totals(_installation: Installation) -> Finding:

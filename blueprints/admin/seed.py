@@ -431,6 +431,14 @@ DERIVED = [
         CASE WHEN v.own = 1 THEN 'A' ELSE 'B' END, FALSE, 0, 'effective', s.handed_in_at, s.clerk, s.due_on,
         s.confirmed_at, s.confirmer, '' {SERVICES} ORDER BY v.number""",
     ),
+    (
+        "ledger_entry",
+        """volunteer_id, record_id, organization_id, kind, minutes, evidence, category, served_on, at, author_id,
+        approver_id""",
+        f"""SELECT :volunteer + v.volunteer, :record + v.number, s.organization, 'credit', v.minutes,
+        CASE WHEN v.own = 1 THEN 'A' ELSE 'B' END, s.category, s.served_on, s.confirmed_at, s.clerk, s.confirmer
+        {SERVICES} ORDER BY v.number""",
+    ),
     ("recorder", "record_id, account_id", f"SELECT :record + v.number, s.clerk {SERVICES} ORDER BY v.number"),
     (
         "recorder",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
+from flask import current_app
 from sqlalchemy import Select, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
@@ -26,10 +27,12 @@ from blueprints.messages import words
 from blueprints.messages.actions import tell
 from blueprints.messages.models import Delivery, DeliveryState, Notice, NoticeKind
 from blueprints.posts.models import Post, Shift, ShiftState
+from blueprints.records import seals
 from core import clock, mail
 from core.db import db, reading
 from core.i18n import _, speaking
 
+ROOTS = "roots.txt"  # in the instance folder: every root, one a line
 WORKER = "worker"  # the lease of the process that works
 LEASE = timedelta(seconds=90)
 AHEAD = timedelta(hours=24)  # how long before a shift its holders are reminded
@@ -85,8 +88,9 @@ def work() -> Done:
     offers = _step(lambda: settle(now=now))
     kept = _step(lambda: keep_places(now=now))
     reminders = _step(lambda: remind(now=now))
+    sealed = _step(lambda: keep_seals(now=now))
     sent = _step(deliver)
-    steps = (offers, kept, reminders, sent)
+    steps = (offers, kept, reminders, sealed, sent)
     return Done(offers or 0, reminders or 0, sent or (0, 0), crashes=sum(step is None for step in steps))
 
 
@@ -123,6 +127,28 @@ def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], no
     count = act(now)
     db.session.commit()
     return count
+
+
+def keep_seals(*, now: datetime) -> int:
+    """Seal what was written to the ledger and the audit, and make the root of a day that is over; returns how many."""
+    count = 0
+    while some := seals.seal(now=now):
+        db.session.commit()
+        count += some
+    root = seals.make_root(now=now)
+    db.session.commit()
+    if root:
+        _publish(seals.line_of(root))
+    return count
+
+
+def _publish(line: str) -> None:
+    """Keep the root outside the database, and mail it to whoever is named for that."""
+    with (current_app.config["INSTANCE"] / ROOTS).open("a") as file:
+        file.write(line + "\n")
+    address = current_app.config["ROOTS_MAIL"]
+    if address and mail.is_set():
+        mail.send(address, "Rengang root", line)
 
 
 # --- reminders --------------------------------------------------------------------------------------------

@@ -52,6 +52,11 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(minutes)s for “%(title)s”, %(when)s, are confirmed. "
         "Because the day is long, the level above approves them too."
     ),
+    K.CORRECTION_PROPOSED: lazy(
+        "A correction of “%(title)s”, %(when)s, to %(minutes)s was proposed: %(reason)s Another person decides on it."
+    ),
+    K.RECORD_CORRECTED: lazy("“%(title)s”, %(when)s, was corrected and now counts %(minutes)s: %(reason)s"),
+    K.CORRECTION_DECLINED: lazy("The correction of “%(title)s”, %(when)s, was declined: %(reason)s"),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),
     K.GRANT_GIVEN: lazy("You are now %(role)s of %(organization)s."),
     K.GRANT_TAKEN: lazy("You are no longer %(role)s of %(organization)s."),

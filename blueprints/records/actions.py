@@ -19,7 +19,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, Shift, ShiftState
-from blueprints.records import queries
+from blueprints.records import ledger, queries
 from blueprints.records.models import NEXT_STATES, Recorder, RecordState, ServiceRecord
 from core import audit, clock, display
 from core.actor import Actor, Role
@@ -142,7 +142,7 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
             )
         )
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
-    _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE)
+    _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE, now)
     _trace("confirmed", record, actor, now, minutes=record.minutes)
     kind = NoticeKind.RECORD_AWAITS_APPROVAL if record.levels_up else NoticeKind.RECORD_EFFECTIVE
     _told(record, kind, now)
@@ -153,7 +153,7 @@ def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
     """The level above approves the minutes of a long day."""
     record = _judged(record_id, actor, RecordState.APPROVAL)
     record.approved_at, record.approved_by_id = now, actor.account_id
-    _move(record, RecordState.EFFECTIVE)
+    _move(record, RecordState.EFFECTIVE, now)
     _trace("approved", record, actor, now, minutes=record.minutes)
     _told(record, NoticeKind.RECORD_EFFECTIVE, now)
     return record
@@ -165,7 +165,7 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
         raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
     record = _judged(record_id, actor, RecordState.PENDING, RecordState.APPROVAL)
     record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
-    _move(record, RecordState.RETURNED)
+    _move(record, RecordState.RETURNED, now)
     claims.reopen_attendance(record.claim_id)
     _trace("returned", record, actor, now)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
@@ -200,13 +200,16 @@ def _require(actor: Actor, role: Role, organization: Organization) -> None:
         raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
 
 
-def _move(record: ServiceRecord, state: RecordState) -> None:
+def _move(record: ServiceRecord, state: RecordState, now: datetime) -> None:
+    """Into the next state; what becomes effective is written into the ledger, which alone counts."""
     if state not in NEXT_STATES[record.state]:
         raise Refusal(
             _("“%(title)s”: somebody decided this meanwhile. Reload the page to see how.", title=record.title)
         )
     record.state = state
     db.session.flush()
+    if state is RecordState.EFFECTIVE:
+        ledger.credit(record, now=now)
 
 
 def _told(record: ServiceRecord, kind: NoticeKind, now: datetime, **values: Any) -> None:

@@ -1,17 +1,20 @@
 """The staff side of the record: handing in the times of a shift, and deciding on what others handed in."""
 
+from typing import Any
+
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.claims import queries as claims
 from blueprints.identity.access import actor, staff
 from blueprints.posts.models import Shift
-from blueprints.records import actions, entry, queries, waiting
-from blueprints.records.forms import ConfirmationForm, MarkedForm, ReturnForm
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records import actions, corrections, entry, queries, waiting
+from blueprints.records.forms import AnswerForm, ConfirmationForm, CorrectionForm, MarkedForm, ReturnForm
+from blueprints.records.models import Correction, RecordState, ServiceRecord
 from blueprints.records.preview import preview
 from core import clock, display
 from core.actor import Role
+from core.db import db
 from core.forms import Form
 from core.i18n import _, ngettext
 from core.web import respond, see_other, submitted
@@ -95,6 +98,7 @@ def _queue_page(form: ConfirmationForm) -> Response:
         plain=sum(len(group.plain_ids) for group in groups),
         number=number,
         more=more,
+        proposals=queries.proposals_within(actor().reach(Role.CONFIRMER)) if number == 1 else [],
     )
 
 
@@ -163,8 +167,70 @@ def _record_page(record: ServiceRecord, form: Form) -> Response:
         form=form,
         marked_form=form if isinstance(form, MarkedForm) else MarkedForm(formdata=None),
         return_form=form if isinstance(form, ReturnForm) else ReturnForm(formdata=None),
+        correction_form=form if isinstance(form, CorrectionForm) else CorrectionForm(formdata=None),
+        answer_form=form if isinstance(form, AnswerForm) else AnswerForm(formdata=None),
         may_mend=actor().may(Role.CLERK, record.organization.path),
+        **_about_correcting(record),
     )
+
+
+def _about_correcting(record: ServiceRecord) -> dict[str, Any]:
+    """Who may propose a correction here, and who may decide on the one that waits."""
+    mine, waits = record.volunteer_id == actor().volunteer_id, queries.proposal(record.id)
+    covers = any(actor().may(role, record.organization.path) for role in (Role.CLERK, Role.CONFIRMER))
+    may_correct = record.state is RecordState.EFFECTIVE and covers and not mine and waits is None
+    barred = corrections.undecidable_because(waits, record, actor()) if waits else None
+    return {"may_correct": may_correct, "undecided": waits, "decision_barred": barred}
+
+
+# --- correcting what is effective -----------------------------------------------------------------------------
+
+
+@bp.post("/desk/records/<int:record_id>/corrections")
+@staff(Role.CLERK, Role.CONFIRMER)
+def propose_correction(record_id: int) -> ResponseReturnValue:
+    form, record = CorrectionForm(), _record_or_404(record_id, Role.CLERK, Role.CONFIRMER)
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _proposed(record.id, form))
+
+
+def _proposed(record_id: int, form: CorrectionForm) -> ResponseReturnValue:
+    told = {"reason": form.reason.data, "standing": form.shown, "now": clock.now()}
+    corrections.propose(record_id, form.minutes.data, actor(), **told)
+    sentence = _("The correction is proposed. Another person decides on it; until then the entry counts as before.")
+    flash(sentence, "success")
+    return see_other(url_for(".show_record", record_id=record_id))
+
+
+@bp.post("/desk/corrections/<int:correction_id>/approval")
+@staff(Role.CONFIRMER)
+def approve_correction(correction_id: int) -> ResponseReturnValue:
+    form, record_id = Form(), _corrected_or_404(correction_id, Role.CONFIRMER)
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _corrected(correction_id))
+
+
+def _corrected(correction_id: int) -> ResponseReturnValue:
+    done = corrections.approve(correction_id, actor(), now=clock.now())
+    flash(_("Corrected: the entry now counts %(minutes)s.", minutes=display.minutes(done.minutes)), "success")
+    return see_other(url_for(".show_record", record_id=done.record_id))
+
+
+@bp.post("/desk/corrections/<int:correction_id>/refusal")
+@staff(Role.CLERK, Role.CONFIRMER)
+def decline_correction(correction_id: int) -> ResponseReturnValue:
+    form, record_id = AnswerForm(), _corrected_or_404(correction_id, Role.CLERK, Role.CONFIRMER)
+    return submitted(form, lambda: _record_again(record_id, form), lambda: _declined(correction_id, form))
+
+
+def _declined(correction_id: int, form: AnswerForm) -> ResponseReturnValue:
+    done = corrections.decline(correction_id, actor(), reason=form.answer.data, now=clock.now())
+    flash(_("The entry stays as it is, and whoever proposed the correction is told why."), "success")
+    return see_other(url_for(".show_record", record_id=done.record_id))
+
+
+def _corrected_or_404(correction_id: int, *roles: Role) -> int:
+    """The id of the entry that the correction is of, if it lies within reach."""
+    found = db.session.get(Correction, correction_id) or abort(404)
+    return _record_or_404(found.record_id, *roles).id
 
 
 def _shift_or_404(shift_id: int) -> Shift:

@@ -9,7 +9,7 @@ from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
 from blueprints.records.models import WAITS, Deed, Mark, RecordState, ServiceRecord
-from blueprints.records.queries import Reckoning
+from blueprints.records.queries import Line, Proposed, Reckoning
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,15 @@ class Whole:
     marks: tuple[Mark, ...]
     decider: Organization | None  # who has to act, if it waits
     followed_by: int | None  # the entry that came after this one was returned
+    worth: int  # what it counts today, corrections included
+    lines: list[Line]  # what the ledger says of it
+    corrections: list[Proposed]
 
 
 def whole(record: ServiceRecord) -> Whole:
     """Read everything there is about one entry."""
     told, shift = attendance.told_history(record.claim_id), record.claim.shift
+    lines = queries.ledger_of(record.id)
     seen = attendance.attendance_then(told, record.handed_in_at)
     return Whole(
         record,
@@ -46,6 +50,9 @@ def whole(record: ServiceRecord) -> Whole:
         queries.marks_of(record),
         queries.confirming_organization(record) if record.state in WAITS else None,
         queries.follower(record) if record.state is RecordState.RETURNED else None,
+        sum(line.entry.minutes for line in lines) if lines else record.minutes,
+        lines,
+        queries.corrections_of(record.id),
     )
 
 

@@ -1,6 +1,7 @@
 """What a confirmer fills in."""
 
-from wtforms import HiddenField, SelectMultipleField, StringField
+from wtforms import HiddenField, IntegerField, SelectMultipleField, StringField
+from wtforms.validators import NumberRange
 
 from core.forms import AtMost, Filled, Form
 from core.i18n import lazy
@@ -31,4 +32,37 @@ class ReturnForm(Form):
     why = StringField(
         lazy("What is wrong?"),
         [Filled(lazy("Please say what is wrong, so that the station can mend it.")), AtMost(200)],
+    )
+
+
+class CorrectionForm(Form):
+    """What an effective entry shall be worth, and why; `standing` is what it was worth when the form was shown."""
+
+    minutes = IntegerField(
+        lazy("Right number of minutes"),
+        [
+            Filled(lazy("Please type the right number of minutes; 0 voids the entry.")),
+            NumberRange(0, 1440, lazy("Please type whole minutes between 0 and 1440.")),
+        ],
+        description=lazy("0 voids the entry. What was recorded before stays readable for ever."),
+    )
+    reason = StringField(
+        lazy("Why is it wrong?"),
+        [
+            Filled(lazy("Please say why, so that the person and whoever decides can understand it.")),
+            AtMost(200),
+        ],
+    )
+    standing = HiddenField(validators=[AtMost(6)])
+
+    @property
+    def shown(self) -> int | None:
+        typed = self.standing.data or ""
+        return int(typed) if typed.isascii() and typed.isdigit() else None
+
+
+class AnswerForm(Form):
+    answer = StringField(
+        lazy("Why does the entry stay as it is?"),
+        [Filled(lazy("Please say why the entry stays as it is.")), AtMost(200)],
     )

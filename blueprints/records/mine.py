@@ -12,7 +12,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category
 from blueprints.records import queries
-from blueprints.records.models import WAITS, ServiceRecord
+from blueprints.records.models import WAITS, RecordState, ServiceRecord
 from core.actor import Actor
 from core.db import db
 
@@ -52,6 +52,7 @@ class Mine:
     records: list[ServiceRecord]
     deciders: Mapping[int, Organization | None]
     untold: list[Untold]
+    worth: Mapping[int, int]  # what each effective entry counts today
     more: int | None  # the entry to continue after
 
     @property
@@ -62,7 +63,8 @@ class Mine:
 def mine(actor: Actor, choice: Choice, now: datetime) -> Mine:
     """Read the page of the record that was chosen."""
     volunteer_id = actor.volunteer_id or 0
-    sums, records = queries.sums(volunteer_id), _records(volunteer_id, choice)
+    sums, found = queries.sums(volunteer_id), _records(volunteer_id, choice)
+    records = [record for record, _worth in found]
     shown = records[:PAGE]
     return Mine(
         queries.totals_of(sums, choice.year, choice.category),
@@ -72,11 +74,13 @@ def mine(actor: Actor, choice: Choice, now: datetime) -> Mine:
         shown,
         queries.deciding_organizations(record for record in shown if record.state in WAITS),
         _untold(volunteer_id, now) if not choice.is_filtered and not choice.before else [],
-        shown[-1].id if len(records) > PAGE else None,
+        worth={record.id: worth for record, worth in found if record.state is RecordState.EFFECTIVE},
+        more=shown[-1].id if len(records) > PAGE else None,
     )
 
 
-def _records(volunteer_id: int, choice: Choice) -> list[ServiceRecord]:
+def _records(volunteer_id: int, choice: Choice) -> list[tuple[ServiceRecord, int]]:
+    """The entries of the page, each with what it counts."""
     wanted = queries.of_volunteer(volunteer_id)
     if choice.year:
         wanted = wanted.where(ServiceRecord.served_on.between(date(choice.year, 1, 1), date(choice.year, 12, 31)))
@@ -88,7 +92,7 @@ def _records(volunteer_id: int, choice: Choice) -> list[ServiceRecord]:
         last = select(ServiceRecord.served_on, ServiceRecord.id).where(ServiceRecord.id == choice.before)
         here = tuple_(ServiceRecord.served_on, ServiceRecord.id)
         wanted = wanted.where(here < last.scalar_subquery())
-    return list(db.session.scalars(wanted.limit(PAGE + 1)))
+    return list(db.session.execute(wanted.add_columns(queries.worth_of_record()).limit(PAGE + 1)).all())
 
 
 def _untold(volunteer_id: int, now: datetime) -> list[Untold]:

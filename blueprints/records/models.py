@@ -123,3 +123,165 @@ class Recorder(Base):
 
     record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+
+
+# --- the ledger ---------------------------------------------------------------------------------------------
+
+
+class EntryKind(StrEnum):
+    """What a row of the ledger does."""
+
+    CREDIT = "credit"
+    REVERSAL = "reversal"  # takes a whole credit back
+
+
+class LedgerEntry(Base):
+    """Signed minutes that count. Append-only: guards refuse every change, so a total is the sum of what ever happened.
+
+    `text_hash` binds what stands elsewhere: the document of a first credit, the words of a correction. Nothing here
+    is personal text, so that a person can be erased and the chain of hashes still verifies.
+    """
+
+    __tablename__ = "ledger_entry"
+    __table_args__ = (
+        CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversals_name_what_they_reverse"),
+        CheckConstraint(
+            "(kind = 'credit' AND minutes >= 0) OR (kind = 'reversal' AND minutes <= 0)", name="signs_follow_the_kind"
+        ),
+        CheckConstraint("kind = 'credit' OR correction_id IS NOT NULL", name="reversals_come_from_a_correction"),
+        CheckConstraint("author_id <> approver_id", name="two_people_stand_behind_it"),
+        UniqueConstraint("reverses_id"),
+        UniqueConstraint("correction_id", "kind"),
+        Index(
+            "uq_ledger_entry_first",
+            "record_id",
+            unique=True,
+            sqlite_where=text("correction_id IS NULL"),
+            postgresql_where=text("correction_id IS NULL"),
+        ),
+        Index(None, "volunteer_id", "served_on"),
+        Index(None, "record_id"),
+    )
+
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    kind: Mapped[EntryKind]
+    minutes: Mapped[int]
+    evidence: Mapped[EvidenceClass]
+    category: Mapped[Category]
+    served_on: Mapped[date]
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("ledger_entry.id"))
+    correction_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"))
+    at: Mapped[datetime]
+    author_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    approver_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    text_hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class CorrectionState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+
+
+NEXT_CORRECTION_STATES: dict[CorrectionState, tuple[CorrectionState, ...]] = {
+    CorrectionState.PROPOSED: (CorrectionState.APPROVED, CorrectionState.DECLINED),
+    CorrectionState.APPROVED: (),
+    CorrectionState.DECLINED: (),
+}
+PROPOSED = text("state = 'proposed'")
+
+
+class Correction(Base):
+    """A proposal to change what an effective entry is worth: by one person, decided by another (办法 art. 13).
+
+    `minutes` is what the entry shall be worth from then on; 0 voids it. Its words stand in CorrectionText, which can be
+    erased; `text_hash` is their salted hash.
+    """
+
+    __tablename__ = "correction"
+    __table_args__ = (
+        CheckConstraint("minutes >= 0", name="minutes_are_not_negative"),
+        CheckConstraint("(state = 'proposed') = (decided_at IS NULL)", name="decided_ones_say_when"),
+        CheckConstraint("(decided_at IS NULL) = (approver_id IS NULL)", name="decided_ones_say_by_whom"),
+        CheckConstraint("state <> 'approved' OR approver_id <> author_id", name="another_person_approves"),
+        Index("uq_correction_proposed", "record_id", unique=True, sqlite_where=PROPOSED, postgresql_where=PROPOSED),
+        Index(None, "record_id", "id"),
+    )
+
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
+    minutes: Mapped[int]
+    state: Mapped[CorrectionState] = mapped_column(default=CorrectionState.PROPOSED)
+    author_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    proposed_at: Mapped[datetime]
+    approver_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None]
+    text_hash: Mapped[str] = mapped_column(String(64))
+
+    record: Mapped[ServiceRecord] = relationship(lazy="raise_on_sql")
+
+
+class CorrectionText(Base):
+    """The words of a correction, with the salt of their hash. They may be erased; the hash then proves nothing more."""
+
+    __tablename__ = "correction_text"
+
+    correction_id: Mapped[int] = mapped_column(ForeignKey("correction.id"), unique=True)
+    salt: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(200))
+    answer: Mapped[str] = mapped_column(String(200), default="")  # why it was declined
+
+
+# --- the seals ----------------------------------------------------------------------------------------------
+
+
+class Sealed(StrEnum):
+    """What kinds of rows are sealed."""
+
+    LEDGER = "ledger"
+    AUDIT = "audit"
+
+
+class Seal(Base):
+    """One committed row in the chain of its organization: `hash` covers the row and the hash before it.
+
+    `chain` is the id of the organization, 0 for what concerns none.
+    """
+
+    __tablename__ = "seal"
+    __table_args__ = (UniqueConstraint("chain", "position"), UniqueConstraint("kind", "row_id"))
+
+    chain: Mapped[int]
+    position: Mapped[int]
+    kind: Mapped[Sealed]
+    row_id: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))
+    sealed_at: Mapped[datetime]
+
+
+class Root(Base):
+    """One hash over all chains as they stood when the day was over, and over the root before it.
+
+    `mark` is the same under the key of the installation: who can write the database alone cannot make one.
+    """
+
+    __tablename__ = "root"
+
+    day: Mapped[date] = mapped_column(unique=True)
+    made_at: Mapped[datetime]
+    last_seal_id: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))
+    mark: Mapped[str] = mapped_column(String(64))
+
+
+class RootHead(Base):
+    """The head of one chain that grew since the root before."""
+
+    __tablename__ = "root_head"
+    __table_args__ = (UniqueConstraint("root_id", "chain"),)
+
+    root_id: Mapped[int] = mapped_column(ForeignKey("root.id"))
+    chain: Mapped[int]
+    position: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Select, extract, func, select
+from sqlalchemy import ScalarSelect, Select, String, cast, extract, func, literal, select, union_all
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims import queries as attendance
@@ -15,7 +16,18 @@ from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category, Post, Shift, ShiftState
-from blueprints.records.models import STANDING, WAITS, Mark, Recorder, RecordState, ServiceRecord
+from blueprints.records.models import (
+    WAITS,
+    Correction,
+    CorrectionState,
+    CorrectionText,
+    LedgerEntry,
+    Mark,
+    Recorder,
+    RecordState,
+    Root,
+    ServiceRecord,
+)
 from blueprints.rollcall import queries as rollcall
 from core import clock, workdays
 from core.actor import Actor, Role
@@ -91,10 +103,53 @@ def recorders(record_ids: Iterable[int]) -> dict[int, set[int]]:
 
 def minutes_on(volunteer_id: int, day: date) -> int:
     """Everything that stands for the person on a local day, effective or not: what the daily limits look at."""
-    standing = select(func.sum(ServiceRecord.minutes)).where(
-        ServiceRecord.volunteer_id == volunteer_id, ServiceRecord.served_on == day, STANDING
+    waiting_, counting = standing_on(volunteer_id, day)
+    return db.session.scalar(select(waiting_ + counting)) or 0
+
+
+def standing_on(volunteer_id: Any, day: date) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+    """The same as two questions for a larger query: what waits, and what counts."""
+    record, entry = aliased(ServiceRecord), aliased(LedgerEntry)
+    waits = select(func.coalesce(func.sum(record.minutes), 0)).where(
+        record.volunteer_id == volunteer_id, record.served_on == day, record.state.in_(WAITS)
     )
-    return db.session.scalar(standing) or 0
+    counts = select(func.coalesce(func.sum(entry.minutes), 0)).where(
+        entry.volunteer_id == volunteer_id, entry.served_on == day
+    )
+    return waits.scalar_subquery(), counts.scalar_subquery()
+
+
+def worth(record_ids: Iterable[int]) -> dict[int, int]:
+    """What each of these entries counts today: the sum of what the ledger says of it."""
+    ids = list(record_ids)
+    total = select(LedgerEntry.record_id, func.sum(LedgerEntry.minutes)).where(LedgerEntry.record_id.in_(ids))
+    return dict.fromkeys(ids, 0) | dict(db.session.execute(total.group_by(LedgerEntry.record_id)).all())
+
+
+def worth_of_record() -> ScalarSelect[int]:
+    """The same for each row of a query for entries."""
+    total = select(func.coalesce(func.sum(LedgerEntry.minutes), 0)).where(LedgerEntry.record_id == ServiceRecord.id)
+    return total.correlate(ServiceRecord).scalar_subquery()
+
+
+def proposal(record_id: int) -> Correction | None:
+    """The correction of an entry that waits for a decision."""
+    mine = select(Correction).where(Correction.record_id == record_id, Correction.state == CorrectionState.PROPOSED)
+    return db.session.scalar(mine)
+
+
+def proposals_within(paths: Iterable[str]) -> list[Correction]:
+    """Corrections that wait for a decision in these subtrees, the oldest first."""
+    waits = (
+        select(Correction)
+        .join(Correction.record)
+        .join(ServiceRecord.organization)
+        .where(organizations.under(paths), Correction.state == CorrectionState.PROPOSED)
+        .order_by(Correction.id)
+        .limit(100)
+    )
+    whole = joinedload(Correction.record, innerjoin=True).options(PERSON, joinedload(ServiceRecord.organization))
+    return list(db.session.scalars(waits.options(whole)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +165,40 @@ class Sum:
 
 
 def sums(volunteer_id: int) -> list[Sum]:
-    """All minutes of a person, summed once; every total of theirs adds these up."""
-    year = extract("year", ServiceRecord.served_on)
-    alike = (ServiceRecord.state, ServiceRecord.evidence, ServiceRecord.category, year)
-    mine = (
-        select(Account.claimed_at.is_not(None), *alike, func.sum(ServiceRecord.minutes))
-        .join(Volunteer, Volunteer.id == ServiceRecord.volunteer_id)
-        .join(Account, Account.id == Volunteer.account_id)
-        .where(ServiceRecord.volunteer_id == volunteer_id)
-        .group_by(Account.claimed_at, *alike)
+    """All minutes of a person, summed once; every total of theirs adds these up.
+
+    What counts is the sum of the ledger, corrections included; what does not count yet stands in the entries.
+    """
+    state = cast(ServiceRecord.state, String).label("state")
+    waits = _alike(ServiceRecord, state).where(ServiceRecord.state != RecordState.EFFECTIVE).group_by(state)
+    both = union_all(
+        waits.where(ServiceRecord.volunteer_id == volunteer_id),
+        _alike(LedgerEntry, literal(RecordState.EFFECTIVE.value)).where(LedgerEntry.volunteer_id == volunteer_id),
+    ).subquery()
+    claimed = (
+        select(Account.claimed_at.is_not(None))
+        .join(Volunteer, Volunteer.account_id == Account.id)
+        .where(Volunteer.id == volunteer_id)
     )
+    found = db.session.execute(select(claimed.scalar_subquery(), both)).all()
     return [
-        Sum(bool(claimed) and state is RecordState.EFFECTIVE, state, evidence, category, int(served), minutes)
-        for claimed, state, evidence, category, served, minutes in db.session.execute(mine)
+        Sum(
+            bool(is_claimed) and state == RecordState.EFFECTIVE,
+            RecordState(state),
+            EvidenceClass(evidence),
+            Category(category),
+            int(served),
+            minutes,
+        )
+        for is_claimed, state, evidence, category, served, minutes in found
     ]
+
+
+def _alike(table: Any, state: Any) -> Select[Any]:
+    """Minutes that are alike in everything a total can ask for."""
+    year = extract("year", table.served_on)
+    alike = (cast(table.evidence, String), cast(table.category, String), year)
+    return select(state, *alike, func.sum(table.minutes)).group_by(*alike)
 
 
 def totals(volunteer_id: int, year: int | None = None, category: str | None = None) -> dict[EvidenceClass, int]:
@@ -261,13 +336,9 @@ def with_records(shift: Shift) -> list[tuple[Claim, ServiceRecord | None, int]]:
     """Held claims of the shift by place, each with its latest entry and what stands for the person on that day."""
     later = aliased(ServiceRecord)
     newest = select(func.max(later.id)).where(later.claim_id == Claim.id).scalar_subquery()
-    standing = select(func.coalesce(func.sum(later.minutes), 0)).where(
-        later.volunteer_id == Claim.volunteer_id,
-        later.served_on == clock.today(shift.starts_at),
-        later.state != RecordState.RETURNED,
-    )
+    waits, counts = standing_on(Claim.volunteer_id, clock.today(shift.starts_at))
     found = (
-        select(Claim, ServiceRecord, standing.scalar_subquery())
+        select(Claim, ServiceRecord, waits + counts)
         .outerjoin(ServiceRecord, ServiceRecord.id == newest)
         .where(Claim.shift_id == shift.id, Claim.state == ClaimState.HELD)
         .order_by(Claim.place)
@@ -368,3 +439,60 @@ def unhanded(volunteer_id: int) -> list[tuple[Claim, Attendance]]:
     claims = {punch.claim_id: punch.claim for punch in punches}
     found = [(claims[id], seen) for id, seen in attendance.paired(punches).items()]
     return sorted(found, key=lambda pair: pair[0].shift.starts_at, reverse=True)
+
+
+# --- what the ledger says -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the ledger with the people behind it, and why it was written."""
+
+    entry: LedgerEntry
+    author: str
+    approver: str
+    reason: str
+
+
+def ledger_of(record_id: int) -> list[Line]:
+    """Everything the ledger says of an entry, in the order it was written."""
+    author, approver = aliased(Account), aliased(Account)
+    lines = (
+        select(LedgerEntry, author.name, approver.name, func.coalesce(CorrectionText.reason, ""))
+        .join(author, author.id == LedgerEntry.author_id)
+        .join(approver, approver.id == LedgerEntry.approver_id)
+        .outerjoin(CorrectionText, CorrectionText.correction_id == LedgerEntry.correction_id)
+        .where(LedgerEntry.record_id == record_id)
+        .order_by(LedgerEntry.id)
+    )
+    return [Line(*row) for row in db.session.execute(lines)]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """A correction with its words and who asked for it or decided."""
+
+    correction: Correction
+    author: str
+    decider: str
+    reason: str
+    answer: str
+
+
+def corrections_of(record_id: int) -> list[Proposed]:
+    """Every correction that was ever proposed for an entry."""
+    author, decider = aliased(Account), aliased(Account)
+    found = (
+        select(Correction, author.name, func.coalesce(decider.name, ""), CorrectionText.reason, CorrectionText.answer)
+        .join(author, author.id == Correction.author_id)
+        .outerjoin(decider, decider.id == Correction.approver_id)
+        .outerjoin(CorrectionText, CorrectionText.correction_id == Correction.id)
+        .where(Correction.record_id == record_id)
+        .order_by(Correction.id)
+    )
+    return [Proposed(each, by, to, why or "", answer or "") for each, by, to, why, answer in db.session.execute(found)]
+
+
+def newest_roots(count: int) -> list[Root]:
+    """The roots of the last days, the newest last."""
+    return list(db.session.scalars(select(Root).order_by(Root.id.desc()).limit(count)))[::-1]

@@ -7,7 +7,7 @@ from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from blueprints.claims.models import EvidenceClass
-from blueprints.identity.access import actor, volunteer_only
+from blueprints.identity.access import actor, public, volunteer_only
 from blueprints.posts.models import Category
 from blueprints.records import entry, queries
 from blueprints.records.mine import Choice, mine
@@ -17,6 +17,7 @@ from core.web import respond, row_arg
 bp = Blueprint("records", __name__)
 E = TypeVar("E", bound=StrEnum)
 YEARS = range(1949, 2200)
+ROOTS_SHOWN = 30
 
 
 @bp.get("/me/records")
@@ -31,6 +32,13 @@ def my_records() -> ResponseReturnValue:
 def my_record(record_id: int) -> ResponseReturnValue:
     record = queries.own_record(record_id, actor().volunteer_id or 0) or abort(404)
     return respond("records/my_record.html", whole=entry.whole(record))
+
+
+@bp.get("/roots")
+@public
+def roots() -> ResponseReturnValue:
+    """The roots of the last days, for whoever keeps them: nobody can rewrite the past without changing one."""
+    return respond("records/roots.html", roots=queries.newest_roots(ROOTS_SHOWN)[::-1])
 
 
 def _choice() -> Choice:

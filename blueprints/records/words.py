@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.records.models import Deed, Mark, RecordState
+from blueprints.records.models import CorrectionState, Deed, EntryKind, Mark, RecordState, Sealed
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -19,4 +19,14 @@ WORDS: dict[StrEnum, Any] = {
     Mark.AFTERWARDS: lazy("Entered afterwards"),
     Mark.LONG_DAY: lazy("Long day, one level above approves"),
     Mark.LONGER_DAY: lazy("Very long day, two levels above approve"),
+}
+# Apart, because members of two enums with the same value are the same key.
+LEDGER_WORDS: dict[StrEnum, Any] = {
+    EntryKind.CREDIT: lazy("Credited"),
+    EntryKind.REVERSAL: lazy("Taken back"),
+    CorrectionState.PROPOSED: lazy("To be decided"),
+    CorrectionState.APPROVED: lazy("Correction approved"),
+    CorrectionState.DECLINED: lazy("Correction declined"),
+    Sealed.LEDGER: lazy("Ledger"),
+    Sealed.AUDIT: lazy("Audit"),
 }

@@ -14,6 +14,7 @@ from blueprints.admin.doctor import Installation, Verdict
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
 from blueprints.messages.models import Delivery, Notice, NoticeKind
 from blueprints.posts.models import Shift
+from blueprints.records import ledger
 from blueprints.records.models import Recorder, RecordState, ServiceRecord
 from core import audit, clock
 from core.db import db
@@ -46,6 +47,9 @@ def attend(world: World, shift: Shift, place: int = 1, volunteer=None, **values)
         saved(punch)
     record = saved(record_of(world, shift, claim, **values))
     saved(Recorder(record_id=record.id, account_id=world.chen.account_id))
+    if record.state is RecordState.EFFECTIVE:
+        ledger.credit(record, now=LATER)
+        db.session.commit()
     return record
 
 
@@ -117,6 +121,7 @@ BREAKS = {
     "rule: confirmations": "UPDATE service_record SET confirmed_by_id = NULL WHERE id = :record",
     "rule: observations": "DELETE FROM punch WHERE claim_id = :claim AND act = 'out'",
     "rule: one record": "UPDATE service_record SET volunteer_id = :other WHERE id = :record",
+    "rule: ledger": "UPDATE ledger_entry SET minutes = 119 WHERE record_id = :record",
     "rule: states": "UPDATE shift SET state = 'draft' WHERE id = :shift",
 }
 

@@ -16,6 +16,7 @@ from blueprints.identity.models import (
     VolunteerSkill,
 )
 from blueprints.records import actions as records
+from blueprints.records import corrections
 from blueprints.rollcall.models import OfflineAct
 from core.actor import Role
 from core.db import db
@@ -46,6 +47,17 @@ def world():
     return make_world()
 
 
+def corrected(world):
+    """A correction that waits, of an effective entry of the station."""
+    shift = make_shift(make_post(world.station), starts_at=START - 24 * HOUR)
+    held = claims.claim(shift.id, actor_of(world.lin), now=BEFORE)
+    for act, hours in ((Act.IN, -24), (Act.OUT, -22)):
+        claims.punch(held.id, act, world.chen, now=START + hours * HOUR)
+    made = records.hand_in(shift.id, world.chen, now=START)[0]
+    records.confirm([made.id], world.wu, now=START)
+    return corrections.propose(made.id, 60, world.wu, reason="多记", now=START)
+
+
 @pytest.fixture
 def ids(world):
     """One row of everything, all of it belonging to the station in Nanhu."""
@@ -56,6 +68,7 @@ def ids(world):
     punch = claims.punch(held.id, Act.IN, world.chen, now=START)
     claims.punch(held.id, Act.OUT, world.chen, now=START + 2 * HOUR)
     record = records.hand_in(shift.id, world.chen, now=START + 3 * HOUR)[0]
+    correction = corrected(world)
     open_claim = claims.claim(make_shift(post, starts_at=START + 24 * HOUR).id, actor_of(world.zhou), now=BEFORE)
     grant = db.session.scalars(db.select(Grant).where(Grant.account_id == world.chen.account_id)).one()
     invitation = Invitation(code_hash="x" * 64, name="徐", role=Role.CLERK, organization_id=world.station.id)
@@ -80,6 +93,7 @@ def ids(world):
         "claim_id": open_claim.id,
         "punch_id": punch.id,
         "record_id": record.id,
+        "correction_id": correction.id,
         "organization_id": world.station.id,
         "volunteer_id": world.lin.id,
         "account_id": world.lin.account_id,

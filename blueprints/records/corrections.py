@@ -1,0 +1,202 @@
+"""Correcting an effective entry: one person proposes, another decides, and the ledger keeps both (办法 art. 13)."""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import select
+
+from blueprints.identity import actions as identity
+from blueprints.identity.actions import Departure
+from blueprints.identity.models import Leaving, Volunteer
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Organization
+from blueprints.records import ledger, queries
+from blueprints.records.models import (
+    NEXT_CORRECTION_STATES,
+    Correction,
+    CorrectionState,
+    CorrectionText,
+    RecordState,
+    ServiceRecord,
+)
+from core import audit, display
+from core.actor import Actor, Role
+from core.db import db, lock
+from core.i18n import _
+from core.refusal import Refusal
+
+
+def propose(
+    record_id: int, minutes: int, actor: Actor, *, reason: str, standing: int | None = None, now: datetime
+) -> Correction:
+    """Propose what an effective entry shall be worth; 0 voids it. `standing` is what the form showed it to be worth."""
+    record = _correctable(record_id, actor, Role.CLERK, Role.CONFIRMER)
+    worth = queries.worth([record_id])[record_id]
+    if standing is not None and standing != worth:
+        raise Refusal(_("Somebody corrected this entry meanwhile. Look at it again before you go on."))
+    if queries.proposal(record_id):
+        raise Refusal(_("A correction of this entry waits for a decision already. Decide on that one first."))
+    _refuse_minutes(minutes, worth, record)
+    if not reason:
+        raise Refusal(_("Please say why, so that the person and whoever decides can understand it."), "reason")
+    made = _proposed(record, minutes, reason, actor, now)
+    _trace("correction proposed", made, record, actor, now, minutes=minutes, before=worth)
+    _tell_owner(record, NoticeKind.CORRECTION_PROPOSED, now, minutes=minutes, reason=reason)
+    return made
+
+
+def _refuse_minutes(minutes: int, worth: int, record: ServiceRecord) -> None:
+    if minutes == worth:
+        raise Refusal(_("The entry is worth exactly that already."), "minutes")
+    if not 0 <= minutes <= record.planned_minutes:
+        raise Refusal(
+            _(
+                "Between 0 and %(planned)s, which is what was planned. More cannot be recorded for this shift.",
+                planned=display.minutes(record.planned_minutes),
+            ),
+            "minutes",
+        )
+
+
+def _proposed(record: ServiceRecord, minutes: int, reason: str, actor: Actor, now: datetime) -> Correction:
+    salt = secrets.token_hex(16)
+    made = Correction(record_id=record.id, minutes=minutes, author_id=actor.account_id, proposed_at=now)
+    made.state, made.text_hash = CorrectionState.PROPOSED, ledger.words_hash(salt, reason)
+    db.session.add(made)
+    db.session.flush()
+    db.session.add(CorrectionText(correction_id=made.id, salt=salt, reason=reason))
+    return made
+
+
+def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
+    """Let a proposed correction count: the old credit is taken back, and a new one written."""
+    correction, record = _undecided(correction_id, actor)
+    if barred := undecidable_because(correction, record, actor):
+        raise Refusal(barred)
+    before = queries.worth([record.id])[record.id]
+    _decide(correction, CorrectionState.APPROVED, actor, now)
+    ledger.correct(record, correction, now=now)
+    _trace("corrected", correction, record, actor, now, minutes=correction.minutes, before=before)
+    _tell_owner(record, NoticeKind.RECORD_CORRECTED, now, minutes=correction.minutes, reason=_reason(correction))
+    return correction
+
+
+def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> Correction:
+    """Leave the entry as it is, and say why; whoever proposed it may take the proposal back like this, too."""
+    correction, record = _undecided(correction_id, actor)
+    barred = undecidable_because(correction, record, actor)
+    if barred and correction.author_id != actor.account_id:
+        raise Refusal(barred)
+    if not reason:
+        raise Refusal(_("Please say why the entry stays as it is."), "answer")
+    _decide(correction, CorrectionState.DECLINED, actor, now)
+    text = _text(correction)
+    if text:
+        text.answer = reason
+    _trace("correction declined", correction, record, actor, now)
+    _tell_author(correction, record, reason, now)
+    _tell_owner(record, NoticeKind.CORRECTION_DECLINED, now, reason=reason)
+    return correction
+
+
+def undecidable_because(correction: Correction, record: ServiceRecord, actor: Actor) -> str | None:
+    """Why this person may not decide on the correction; None if they may."""
+    organization = db.session.get_one(Organization, record.organization_id)
+    if not actor.may(Role.CONFIRMER, organization.path):
+        return _("A confirmer decides on this.")
+    if correction.author_id == actor.account_id:
+        return _("You proposed this correction, so another person decides on it.")
+    if actor.volunteer_id == record.volunteer_id:
+        return _("These are your own minutes, so another person decides on them.")
+    if actor.account_id in queries.recorders([record.id])[record.id]:
+        return _("You recorded part of this attendance, so another person decides on it.")
+    levels = levels_up(correction, record, organization)
+    if not queries.reaches_down(actor, organization, levels):
+        return _("More minutes than before: a confirmer %(count)d level(s) above the station decides.", count=levels)
+    return None
+
+
+def levels_up(correction: Correction, record: ServiceRecord, organization: Organization) -> int:
+    """How far above the station somebody has to decide: nobody adds minutes afterwards without the level above."""
+    worth = queries.worth([record.id])[record.id]
+    if correction.minutes <= worth:
+        return 0
+    day = queries.minutes_on(record.volunteer_id, record.served_on) - worth + correction.minutes
+    long = queries.levels_up(day, organization, organizations.limits())
+    return min(max(1, long), len(organization.ancestors))
+
+
+def _correctable(record_id: int, actor: Actor, *roles: Role) -> ServiceRecord:
+    record = lock(ServiceRecord, record_id)
+    organization = db.session.get_one(Organization, record.organization_id)
+    if not any(actor.may(role, organization.path) for role in roles):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    if record.state is not RecordState.EFFECTIVE:
+        raise Refusal(_("Only an effective entry is corrected; this one can still be returned."))
+    if actor.volunteer_id == record.volunteer_id:
+        raise Refusal(_("These are your own minutes. Say what is wrong on your own record; others correct it."))
+    return record
+
+
+def _undecided(correction_id: int, actor: Actor) -> tuple[Correction, ServiceRecord]:
+    """Both locked, the record first: two people who decide are served one after the other."""
+    found = db.get_or_404(Correction, correction_id)
+    record = _correctable(found.record_id, actor, Role.CLERK, Role.CONFIRMER)
+    return lock(Correction, correction_id), record
+
+
+def _decide(correction: Correction, state: CorrectionState, actor: Actor, now: datetime) -> None:
+    if state not in NEXT_CORRECTION_STATES[correction.state]:
+        raise Refusal(_("Somebody decided this correction meanwhile. Reload the page to see how."))
+    correction.state, correction.approver_id, correction.decided_at = state, actor.account_id, now
+    db.session.flush()
+
+
+def _text(correction: Correction) -> CorrectionText | None:
+    mine = select(CorrectionText).where(CorrectionText.correction_id == correction.id)
+    return db.session.scalar(mine)
+
+
+def _reason(correction: Correction) -> str:
+    text = _text(correction)
+    return text.reason if text else ""
+
+
+def _tell_owner(record: ServiceRecord, kind: NoticeKind, now: datetime, **values: str | int) -> None:
+    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    told = {"title": record.title, "starts": record.started_at, "ends": record.ended_at} | values
+    tell(owner, kind, now=now, path=f"/me/records/{record.id}", **told)  # type: ignore[arg-type]
+
+
+def _tell_author(correction: Correction, record: ServiceRecord, reason: str, now: datetime) -> None:
+    told = {"title": record.title, "starts": record.started_at, "ends": record.ended_at, "reason": reason}
+    path = f"/desk/records/{record.id}"
+    tell(correction.author_id, NoticeKind.CORRECTION_DECLINED, now=now, path=path, **told)  # type: ignore[arg-type]
+
+
+def _trace(
+    what: str, correction: Correction, record: ServiceRecord, actor: Actor, now: datetime, **details: int
+) -> None:
+    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    audit.note(
+        what,
+        correction,
+        actor_id=actor.account_id,
+        now=now,
+        organization_id=record.organization_id,
+        about_id=owner,
+        **details,
+    )
+
+
+def _forget_words(leaving: Departure) -> None:
+    """The words about somebody who leaves and wants all erased; the hashes in the ledger stay, and prove no words."""
+    if leaving.volunteer_id is None or leaving.data is not Leaving.ERASE:
+        return
+    theirs = db.select(Correction.id).join(Correction.record).where(ServiceRecord.volunteer_id == leaving.volunteer_id)
+    db.session.execute(db.delete(CorrectionText).where(CorrectionText.correction_id.in_(theirs)))
+
+
+identity.ON_LEAVE.append(_forget_words)
