@@ -1,7 +1,7 @@
 """the ledger: signed entries that alone count, corrections, seals and roots
 
 Revision ID: ledger
-Revises: claims_of_a_person
+Revises: rollcall
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import allow, drop_guards, make_guards
 
 revision = "ledger"
-down_revision = "claims_of_a_person"
+down_revision = "rollcall"
 branch_labels = None
 depends_on = None
 
