@@ -9,6 +9,22 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MEGABYTE = 1024 * 1024
+# What no installation sets: how forms, cookies and compression work here.
+FIXED = {
+    "MAX_CONTENT_LENGTH": MEGABYTE,
+    "MAX_FORM_MEMORY_SIZE": MEGABYTE,
+    "MAX_FORM_PARTS": 2000,
+    "WTF_CSRF_TIME_LIMIT": None,
+    "WTF_CSRF_SSL_STRICT": False,  # the referrer policy is same-origin; the token itself is checked
+    "COMPRESS_BR_LEVEL": 3,  # a tenth more bytes than the usual levels, for half of the time
+    "COMPRESS_LEVEL": 4,
+    "SESSION_COOKIE_NAME": "rengang",
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "SESSION_REFRESH_EACH_REQUEST": False,  # the row of the session says when it ends, not the cookie
+    "PERMANENT_SESSION_LIFETIME": 60 * 60 * 24 * 60,
+    "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+}
 
 
 def load() -> dict[str, Any]:
@@ -26,21 +42,9 @@ def load() -> dict[str, Any]:
         "MAIL_URL": os.environ.get("MAIL_URL", ""),
         "MAIL_FROM": os.environ.get("MAIL_FROM", ""),
         "ROOTS_MAIL": os.environ.get("ROOTS_MAIL", ""),
-        "MAX_CONTENT_LENGTH": MEGABYTE,
-        "MAX_FORM_MEMORY_SIZE": MEGABYTE,
-        "MAX_FORM_PARTS": 2000,
-        "WTF_CSRF_TIME_LIMIT": None,
-        "WTF_CSRF_SSL_STRICT": False,  # the referrer policy is same-origin; the token itself is checked
-        "COMPRESS_BR_LEVEL": 3,  # a tenth more bytes than the usual levels, for half of the time
-        "COMPRESS_LEVEL": 4,
-        "SESSION_COOKIE_NAME": "rengang",
-        "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_COOKIE_SAMESITE": "Lax",
-        "SESSION_REFRESH_EACH_REQUEST": False,  # the row of the session says when it ends, not the cookie
-        "PERMANENT_SESSION_LIFETIME": 60 * 60 * 24 * 60,
         # A file does not go away; asking it before every transaction would cost more than most of them.
         "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not _database_url(instance).startswith("sqlite")},
-        "BABEL_TRANSLATION_DIRECTORIES": str(ROOT / "translations"),
+        **FIXED,
     }
 
 
