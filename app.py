@@ -24,6 +24,11 @@ from blueprints.identity import access
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
 from blueprints.identity import words as identity_words
+from blueprints.kiosk import desk as kiosk_desk
+from blueprints.kiosk import own as kiosk_own
+from blueprints.kiosk import routes as kiosk_routes
+from blueprints.kiosk import scans as kiosk_scans
+from blueprints.kiosk import words as kiosk_words
 from blueprints.messages import routes as messages_routes
 from blueprints.posts import desk as posts_desk
 from blueprints.posts import words as posts_words
@@ -50,12 +55,25 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,
+    kiosk_routes.bp,
+    kiosk_scans.bp,
+    kiosk_own.bp,
+    kiosk_desk.bp,
     admin_desk.bp,
     admin_people.bp,
     admin_routes.bp,
     demo_routes.bp,
 )
-WORDS = [area.WORDS for area in (identity_words, posts_words, claims_words, rollcall_words, records_words, admin_words)]
+AREAS_WITH_WORDS = (
+    identity_words,
+    posts_words,
+    claims_words,
+    rollcall_words,
+    kiosk_words,
+    records_words,
+    admin_words,
+)
+WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [records_words.LEDGER_WORDS]
 csrf = CSRFProtect()
 

@@ -6,9 +6,13 @@ import hmac
 import secrets
 from functools import cache
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import current_app
 
 # No 0/O, 1/I/L, U/V: a slip is read aloud and typed by tired eyes.
@@ -43,6 +47,47 @@ def seal(value: str) -> str:
 
 def unseal(sealed: str) -> str:
     return Fernet(base64.urlsafe_b64encode(_key(b"seal"))).decrypt(sealed.encode()).decode()
+
+
+# --- signatures that a device without the key can check ---------------------------------------------------
+
+HALF = 32  # bytes of each of the two numbers of a signature on P-256
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+def sign(value: str) -> str:
+    """An ECDSA signature on P-256 as browsers check it (IEEE P1363), in 86 characters of base64url."""
+    r, s = decode_dss_signature(_signer(current_app.config["DATA_KEY"]).sign(value.encode(), ec.ECDSA(SHA256())))
+    return _b64(r.to_bytes(HALF, "big") + s.to_bytes(HALF, "big"))
+
+
+def is_signed(value: str, signature: str) -> bool:
+    """Whether this installation signed the value."""
+    try:
+        raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+        numbers = int.from_bytes(raw[:HALF], "big"), int.from_bytes(raw[HALF:], "big")
+        public = _signer(current_app.config["DATA_KEY"]).public_key()
+        public.verify(encode_dss_signature(*numbers), value.encode(), ec.ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return len(raw) == 2 * HALF
+
+
+def public_key() -> str:
+    """What checks those signatures, as SubjectPublicKeyInfo in base64; it may be known to everybody."""
+    public = _signer(current_app.config["DATA_KEY"]).public_key()
+    return base64.b64encode(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+@cache
+def _signer(secret: str) -> ec.EllipticCurvePrivateKey:
+    """The key follows from DATA_KEY, so that a restored installation reads the cards it printed."""
+    seed = HKDF(SHA256(), 48, salt=None, info=b"rengang/sign").derive(secret.encode())
+    return ec.derive_private_key(int.from_bytes(seed, "big") % (ORDER - 1) + 1, ec.SECP256R1())
+
+
+def _b64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _key(purpose: bytes) -> bytes:

@@ -50,6 +50,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Posts"), "/desk/posts", "flag", 0, (CLERK,)),
         (_("Requests"), "/desk/requests", "bell", waiting.requests, (CLERK,)),
         (_("Times to hand in"), "/desk/hand-ins", "clock", 0, (CLERK,)),
+        (_("Tablets"), "/desk/tablets", "checkin", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records, (CONFIRMER,)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),

@@ -31,6 +31,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.DAILY_HOURS: lazy("A day needs higher approval above (hours)"),
     Limit.DAILY_HOURS_HIGHER: lazy("A day needs approval two levels up above (hours)"),
     Limit.CONFIRM_WORKING_DAYS: lazy("Entries are confirmed within (working days)"),
+    Limit.LOCATION_DAYS: lazy("Coordinates of a check-in are kept (days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -50,6 +51,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.DAILY_HOURS: lazy("Above it the minutes of the day need the level above as well."),
     Limit.DAILY_HOURS_HIGHER: lazy("Above it the minutes of the day need two levels up."),
     Limit.CONFIRM_WORKING_DAYS: lazy("After that an entry is overdue (at most ten by 办法 art. 11)."),
+    Limit.LOCATION_DAYS: lazy("After that only the distance to the station stays, and whether it was near."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -98,6 +100,14 @@ ACTIONS: dict[str, Any] = {
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),
     "returned": lazy("returned an entry"),
+    "tablet added": lazy("added a tablet"),
+    "tablet code made": lazy("made a new code for a tablet"),
+    "tablet paired": lazy("a tablet was paired"),
+    "tablet cut off": lazy("cut off a tablet"),
+    "station placed": lazy("noted where a station is"),
+    "PIN reset": lazy("gave somebody a new PIN"),
+    "card issued": lazy("issued a card"),
+    "flag looked at": lazy("looked at an oddity of an attendance"),
 }
 
 

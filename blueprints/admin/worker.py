@@ -23,6 +23,8 @@ from blueprints.claims import queries as claimed
 from blueprints.claims import upkeep
 from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity.models import Account, Volunteer
+from blueprints.kiosk import actions as kiosk
+from blueprints.kiosk import queries as kiosk_queries
 from blueprints.messages import words
 from blueprints.messages.actions import tell
 from blueprints.messages.models import Delivery, DeliveryState, Notice, NoticeKind
@@ -90,7 +92,7 @@ def work() -> Done:
     reminders = _step(lambda: remind(now=now))
     sealed = _step(lambda: keep_seals(now=now))
     sent = _step(deliver)
-    steps = (offers, kept, reminders, sealed, sent)
+    steps = (offers, kept, reminders, sealed, sent, _step(lambda: forget(now=now)))
     return Done(offers or 0, reminders or 0, sent or (0, 0), crashes=sum(step is None for step in steps))
 
 
@@ -149,6 +151,17 @@ def _publish(line: str) -> None:
     address = current_app.config["ROOTS_MAIL"]
     if address and mail.is_set():
         mail.send(address, "Rengang root", line)
+
+
+def forget(*, now: datetime) -> int:
+    """Drop the coordinates of check-ins that are older than the rules allow; returns how many."""
+    with reading():
+        oldest = kiosk_queries.oldest_coordinates()
+        if oldest is None or oldest >= kiosk.coordinates_end(now):
+            return 0
+    count = kiosk.forget_coordinates(now=now)
+    db.session.commit()
+    return count
 
 
 # --- reminders --------------------------------------------------------------------------------------------

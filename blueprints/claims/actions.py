@@ -553,16 +553,34 @@ def check_out(claim_id: int, code: str, actor: Actor, *, now: datetime) -> Punch
     return _own_act(claim_id, Act.OUT, code, actor, now)
 
 
+def check_oneself(
+    claim_id: int, act: Act, actor: Actor, *, evidence: EvidenceClass, at: datetime, now: datetime
+) -> Punch:
+    """The volunteer's own act, after the kiosk has seen the proof: a scan or a PIN is class A, a mere card B.
+
+    `at` is when the proof was seen, at most minutes before `now`: somebody may have to sign in first.
+    """
+    claimed, shift = _attended_oneself(claim_id, actor)
+    made = _observe(claimed, shift, act, actor, evidence, at)
+    made.recorded_at = now
+    return made
+
+
 def _own_act(claim_id: int, act: Act, code: str, actor: Actor, now: datetime) -> Punch:
-    claimed, shift = _attended(claim_id)
-    if claimed.volunteer_id != actor.volunteer_id:
-        raise Refusal(_("This is somebody else's claim. Your own stand in your schedule."))
+    claimed, shift = _attended_oneself(claim_id, actor)
     if not queries.code_fits(shift.id, code, now):
         raise Refusal(
             _("This code is not the one shown at the station now. Please look again or ask the clerk."),
             "code",
         )
     return _observe(claimed, shift, act, actor, EvidenceClass.A, now)
+
+
+def _attended_oneself(claim_id: int, actor: Actor) -> tuple[Claim, Shift]:
+    claimed, shift = _attended(claim_id)
+    if claimed.volunteer_id != actor.volunteer_id:
+        raise Refusal(_("This is somebody else's claim. Your own stand in your schedule."))
+    return claimed, shift
 
 
 def _observe(claimed: Claim, shift: Shift, act: Act, actor: Actor, evidence: EvidenceClass, now: datetime) -> Punch:

@@ -229,6 +229,7 @@ class Purpose(StrEnum):
     REGISTRATION = "registration"
     ID_NUMBER = "id_number"
     LEAGUE = "league"
+    LOCATION = "location"
 
 
 class Consent(Base):

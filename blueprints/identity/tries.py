@@ -16,6 +16,7 @@ from core.refusal import TooManyTries
 WINDOW = timedelta(minutes=15)
 PAIR, PHONE, ADDRESS, OWN, MAIL = 5, 20, 100, 5, 3
 CODES = 10  # of one person who types what the station shows
+PINS, TABLET, PAIRINGS = 5, 30, 10  # of one person, at one tablet, from one address
 REGISTRATIONS, LINKS = 40, 20  # from one address; a class registers in one room
 
 Tries = dict[str, int]  # the keys under which a try is counted, each with the number that is allowed
@@ -36,6 +37,16 @@ def of_account(account_id: int) -> Tries:
 def of_codes(account_id: int) -> Tries:
     """Codes typed to check in or out; without a limit six digits could be guessed within their window."""
     return {vault.digest(f"code/{account_id}"): CODES}
+
+
+def of_pin(number: str, tablet_id: int) -> Tries:
+    """A PIN typed at a tablet: counted for the volunteer number, whether or not there is one, and for the tablet."""
+    return {vault.digest(f"pin/{number}"): PINS, vault.digest(f"pin//{tablet_id}"): TABLET}
+
+
+def of_exit(tablet_id: int) -> Tries:
+    """The PIN that leaves the kiosk."""
+    return {vault.digest(f"exit/{tablet_id}"): OWN}
 
 
 def of_address(scope: str, address: str, most: int) -> Tries:

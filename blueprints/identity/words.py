@@ -63,6 +63,7 @@ WORDS: dict[StrEnum, Any] = {
     Purpose.REGISTRATION: lazy("Use of my data for registration and service"),
     Purpose.ID_NUMBER: lazy("Keeping my ID number"),
     Purpose.LEAGUE: lazy("Showing my registration to my League branch"),
+    Purpose.LOCATION: lazy("Comparing my phone's place with the station when I check in"),
     GuardianMethod.IN_PERSON: lazy("In person at the station"),
     GuardianMethod.SIGNED_PAPER: lazy("On signed paper"),
     SlipPurpose.CLAIM: lazy("Take over the account"),
@@ -148,6 +149,20 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
                     "Membership of the League is not needed to volunteer. If you name your branch, its "
                     "secretary may see that you are registered and what you have served. You can withdraw this "
                     "at any time; then the branch is removed from your registration."
+                ),
+            ),
+        ),
+    ),
+    Purpose.LOCATION: (
+        Agreement(
+            "2026-11",
+            (
+                lazy(
+                    "Your location is not needed to check in. If you agree, your phone is asked where it is when "
+                    "you scan the code at the station, and the distance to the station is noted beside your "
+                    "check-in. Nobody is refused for it: a long distance is only a reason to ask. Clerks and "
+                    "confirmers see the distance, never the place; the place itself is erased after a set number "
+                    "of days. You can withdraw this at any time; then distances and places are erased at once."
                 ),
             ),
         ),

@@ -51,6 +51,7 @@ class NoticeKind(StrEnum):
     GUARDIAN_RECORDED = "guardian_recorded"
     GUARDIAN_WITHDRAWN = "guardian_withdrawn"
     SKILL_VERIFIED = "skill_verified"
+    PIN_RESET = "pin_reset"
 
 
 class Notice(Base):

@@ -77,6 +77,10 @@ SENTENCES: dict[NoticeKind, Any] = {
         "claims are cancelled, and you can claim again once a new consent is on record."
     ),
     K.SKILL_VERIFIED: lazy("%(organization)s has seen the proof of your skill: %(skill)s."),
+    K.PIN_RESET: lazy(
+        "%(organization)s gave you a new PIN for the station's tablet. "
+        "If you did not ask for it, tell your district office."
+    ),
 }
 
 

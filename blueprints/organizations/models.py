@@ -112,6 +112,7 @@ class Limit(StrEnum):
     DAILY_HOURS = "daily_hours"
     DAILY_HOURS_HIGHER = "daily_hours_higher"
     CONFIRM_WORKING_DAYS = "confirm_working_days"
+    LOCATION_DAYS = "location_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -126,6 +127,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.DAILY_HOURS: (8, 1, 24),
     Limit.DAILY_HOURS_HIGHER: (12, 1, 24),
     Limit.CONFIRM_WORKING_DAYS: (10, 1, 60),
+    Limit.LOCATION_DAYS: (30, 1, 180),
 }
 
 

@@ -14,6 +14,7 @@ from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.claims.queries import Attendance
 from blueprints.identity.models import Volunteer
+from blueprints.kiosk import actions as kiosk
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
@@ -44,6 +45,7 @@ def hand_in(shift_id: int, actor: Actor, *, now: datetime) -> list[ServiceRecord
     complete = [claim for claim in claimed if seen[claim.id].is_complete]
     if not complete:
         raise Refusal(_nothing_because(claimed, seen))
+    kiosk.look_for_two_places(complete, now=now)
     return [_entered(claim, seen[claim.id], shift, organization, actor, now) for claim in complete]
 
 
@@ -141,6 +143,8 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
                 title=record.title,
             )
         )
+    if reason:
+        kiosk.decided(record.claim_id, actor, now=now)
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE, now)
     _trace("confirmed", record, actor, now, minutes=record.minutes)

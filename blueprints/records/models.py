@@ -37,6 +37,7 @@ class Mark(StrEnum):
     AFTERWARDS = "afterwards"
     LONG_DAY = "long_day"
     LONGER_DAY = "longer_day"
+    FLAGGED = "flagged"
 
 
 class Deed(StrEnum):

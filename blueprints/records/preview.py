@@ -1,12 +1,13 @@
 """What the clerk of a shift would hand in now, and what was handed in before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.claims.queries import Attendance
+from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Shift
@@ -47,9 +48,14 @@ def preview(shift: Shift, actor: Actor, now: datetime) -> Preview:
     found = queries.with_records(shift)
     waiting = [(claim, day) for claim, _record, day in found if claim.handed_in_at is None]
     seen, limits = attendance.attendances(claim.id for claim, _day in waiting), organizations.limits()
+    odd = kiosk.flagged(claim.id for claim, _day in waiting)
     return Preview(
         shift,
-        tuple(_line(claim, seen[claim.id], shift, day, limits) for claim, day in waiting if seen[claim.id].is_complete),
+        tuple(
+            _line(claim, seen[claim.id], shift, day, limits, odd)
+            for claim, day in waiting
+            if seen[claim.id].is_complete
+        ),
         tuple(claim for claim, _day in waiting if seen[claim.id].is_present),
         tuple(claim for claim, _day in waiting if not seen[claim.id].spans),
         tuple((claim, record) for claim, record, _day in found if record),
@@ -59,11 +65,13 @@ def preview(shift: Shift, actor: Actor, now: datetime) -> Preview:
     )
 
 
-def _line(claim: Claim, seen: Attendance, shift: Shift, day: int, limits: Mapping[Limit, int]) -> Line:
+def _line(
+    claim: Claim, seen: Attendance, shift: Shift, day: int, limits: Mapping[Limit, int], odd: Collection[int]
+) -> Line:
     reckoning = queries.reckoning(seen, shift)
     below = queries.is_below_presence(reckoning.minutes, shift, limits[Limit.MINIMUM_PRESENCE_PERCENT])
     levels = queries.levels_up(day + reckoning.minutes, shift.post.organization, limits)
-    return Line(claim, seen, reckoning, queries.marks(below, seen.evidence, levels))
+    return Line(claim, seen, reckoning, queries.marks(below, seen.evidence, levels, claim.id in odd))
 
 
 def _confirmer(organization: Organization, seen: Iterable[Attendance], actor: Actor) -> Organization | None:

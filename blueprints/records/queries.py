@@ -1,6 +1,6 @@
 """Questions about the record of service. Every total that anybody sees is summed here, and only here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +13,7 @@ from blueprints.claims import queries as attendance
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
 from blueprints.claims.queries import Attendance
 from blueprints.identity.models import Account, Grant, Volunteer
+from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category, Post, Shift, ShiftState
@@ -287,19 +288,24 @@ def reaches_down(actor: Actor, organization: Organization, levels: int) -> bool:
 # --- what the pages tell ------------------------------------------------------------------------------------
 
 
-def marks(below_presence: bool, evidence: EvidenceClass | None, levels_up: int) -> tuple[Mark, ...]:
+def marks(
+    below_presence: bool, evidence: EvidenceClass | None, levels_up: int, is_flagged: bool = False
+) -> tuple[Mark, ...]:
     """What is remarkable about an entry; the unremarkable ones may be confirmed together."""
     found = {
         Mark.BELOW_PRESENCE: below_presence,
         Mark.AFTERWARDS: evidence is EvidenceClass.C,
         Mark.LONG_DAY: levels_up == 1,
         Mark.LONGER_DAY: levels_up > 1,
+        Mark.FLAGGED: is_flagged,
     }
     return tuple(mark for mark, holds in found.items() if holds)
 
 
-def marks_of(record: ServiceRecord) -> tuple[Mark, ...]:
-    return marks(record.below_presence, record.evidence, record.levels_up)
+def marks_of(record: ServiceRecord, flagged: Collection[int] | None = None) -> tuple[Mark, ...]:
+    """The marks of an entry; `flagged` holds the claims with something odd, read already for a whole list."""
+    odd = kiosk.flagged([record.claim_id]) if flagged is None else flagged
+    return marks(record.below_presence, record.evidence, record.levels_up, record.claim_id in odd)
 
 
 def levels_up(minutes: int, organization: Organization, limits: Mapping[Limit, int]) -> int:

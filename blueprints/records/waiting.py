@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from blueprints.claims.models import Claim
+from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
@@ -92,7 +93,10 @@ def _shift_ids(paths: Sequence[str], page: int) -> list[int]:
 def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:
     """What this person may do with each of these entries."""
     recorded = queries.recorders(record.id for record in records)
-    return [Entry(each, queries.marks_of(each), barred_because(each, actor, recorded[each.id])) for each in records]
+    odd = kiosk.flagged(record.claim_id for record in records)
+    return [
+        Entry(each, queries.marks_of(each, odd), barred_because(each, actor, recorded[each.id])) for each in records
+    ]
 
 
 def barred_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:

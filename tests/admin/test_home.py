@@ -35,7 +35,7 @@ def entries(client):
     return {part.split('"')[0] for part in nav.split('href="')[1:]}
 
 
-CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people"}
+CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
 
 

@@ -15,6 +15,9 @@ from blueprints.identity.models import (
     SlipPurpose,
     VolunteerSkill,
 )
+from blueprints.kiosk import actions as kiosk
+from blueprints.kiosk.access import COOKIE, FOLDER
+from blueprints.kiosk.models import Flag
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.rollcall.models import OfflineAct
@@ -86,6 +89,9 @@ def ids(world):
     tablet = Tablet(shift, world.chen)
     tablet.sends([tablet.marks(held, "in", START)], world.chen, START + 3 * HOUR)
     act = db.session.scalars(db.select(OfflineAct)).one()
+    device, code = kiosk.add_tablet(world.station.id, "前台", "no hash", world.chen, now=BEFORE)
+    kiosk.pair(code, now=BEFORE)
+    flag = saved(Flag(claim_id=held.id, kind="two_places", details={}, raised_at=START))
     return {
         "shift_id": shift.id,
         "post_id": post.id,
@@ -105,6 +111,8 @@ def ids(world):
         "slip_id": slip.id,
         "consent_id": consent.id,
         "act_id": act.id,
+        "tablet_id": device.id,
+        "flag_id": flag.id,
     }
 
 
@@ -128,7 +136,8 @@ def test_a_visitor_is_sent_to_sign_in_from_everything_that_is_not_public(app, cl
     wrong = []
     for rule, method, address, access in addresses(app, ids):
         answer = ask(client, method, address)
-        if access != "public" and (answer.status_code != 303 or "/sign-in" not in answer.headers["Location"]):
+        way_in = "/kiosk/pairing" if access == "tablet" else "/sign-in"
+        if access != "public" and (answer.status_code != 303 or way_in not in answer.headers["Location"]):
             wrong.append((rule.endpoint, address, answer.status_code))
         if answer.status_code >= 500:
             wrong.append((rule.endpoint, address, answer.status_code))
@@ -231,3 +240,18 @@ def test_nothing_ever_crashes_on_a_nul_in_a_path(app, client, world, ids):
     paths = [adapter.build(rule.endpoint, held) for rule, held in zip(texts, values, strict=True)]
     assert "/calendar/%00-x.ics" in paths
     assert [path for path in paths if client.get(path).status_code >= 500] == []
+
+
+def test_a_tablet_is_nobody_outside_the_kiosk(app, client, world, ids):
+    """Even if the cookie went everywhere, it is no session: what asks for a person asks this browser, too."""
+    code = kiosk.renew_code(ids["tablet_id"], world.chen, now=BEFORE)[1]
+    client.set_cookie(COOKIE, kiosk.pair(code, now=BEFORE), path="/")
+    assert FOLDER == "/kiosk"
+    wrong = []
+    for rule, method, address, access in addresses(app, ids):
+        answer = ask(client, method, address)
+        if access == "tablet" and answer.status_code >= 400 and answer.status_code not in (409, 422):
+            wrong.append((rule.endpoint, address, answer.status_code))
+        if access not in ("public", "tablet") and "/sign-in" not in answer.headers.get("Location", ""):
+            wrong.append((rule.endpoint, address, answer.status_code))
+    assert wrong == []
