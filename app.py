@@ -20,7 +20,7 @@ from blueprints.claims import desk as claims_desk
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
 from blueprints.claims import words as claims_words
-from blueprints.identity import access
+from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
 from blueprints.identity import words as identity_words
@@ -46,6 +46,7 @@ from core.web import App, collide, explain, refuse, stay_calm
 BLUEPRINTS: tuple[Blueprint, ...] = (
     identity_routes.bp,
     identity_me.bp,
+    second_step.bp,
     messages_routes.bp,
     posts_desk.bp,
     claims_routes.bp,

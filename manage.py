@@ -26,6 +26,7 @@ COMMANDS = {
     "setup": "Create the first administrator of a real installation, by a one-time link.",
     "demo": "Load the demo of Jiaxing into an empty database.",
     "seed": "Fill the database with many made-up volunteers, shifts and records, for load tests.",
+    "slip": "Print a one-time link for somebody whom no administrator can let in again.",
     "worker": "Send reminders and messages that are due, until stopped.",
     "backup": "Write a backup of the database to a file, while the site is running.",
     "restore": "Fill a new, empty database with a backup.",

@@ -31,6 +31,7 @@ class Actor:
     volunteer_id: int | None = None
     volunteer_state: str = ""
     held: tuple[Held, ...] = ()
+    owes_second_step: bool = False  # a role asks for it: until it is set up, no role is held
 
     @property
     def is_volunteer(self) -> bool:
@@ -38,7 +39,7 @@ class Actor:
 
     @property
     def is_staff(self) -> bool:
-        return bool(self.held)
+        return bool(self.held) or self.owes_second_step
 
     def can(self, role: str) -> bool:
         """Whether the role is held anywhere."""

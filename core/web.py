@@ -185,11 +185,16 @@ def _lost_the_cookie(error: HTTPException) -> bool:
 
 
 def _to_sign_in() -> Response:
-    """Ask who it is, then go on with the page in hand; what was typed into it waits meanwhile."""
+    """Ask who it is, then go on with the page in hand."""
+    return lead_to("/sign-in")
+
+
+def lead_to(stop: str) -> Response:
+    """Stop at another page first, which then goes on to the page in hand; what was typed waits meanwhile."""
     page = _page_in_hand()
     if request.method == "POST":
         drafts.keep(urlsplit(page).path)
-    target = f"/sign-in?{urlencode({'next': page})}"
+    target = f"{stop}?{urlencode({'next': page})}"
     if is_swap():
         return make_response("", 200, {"HX-Redirect": target})
     return make_response(redirect(target, 303))

@@ -52,6 +52,7 @@ def database(app: App, request: pytest.FixtureRequest, monkeypatch: pytest.Monke
     """Undo everything the test did: by rolling back, or by emptying the tables if it `commits`."""
     app.extensions["demo"] = False  # what the process remembers of the database of another test
     app.extensions["board"] = Memory(seconds=0)
+    app.extensions.pop("seen", None)
     if request.node.get_closest_marker("commits"):
         yield from _emptied(app)
     else:

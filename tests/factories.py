@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from blueprints.identity import queries as identity
 from blueprints.identity.access import TOKEN
-from blueprints.identity.models import Account, Gender, Grant, Session, Volunteer, VolunteerState
+from blueprints.identity.models import Account, Gender, Grant, SecondFactor, Session, Volunteer, VolunteerState
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Organization, OrganizationKind
 from blueprints.posts.models import Category, Post, PostState, RiskLevel, Shift, ShiftState
@@ -69,7 +69,16 @@ def make_volunteer(name: str = "林小满", organization: Organization | None = 
 
 def give(account: Account, role: Role, organization: Organization) -> Actor:
     saved(Grant(account_id=account.id, role=role, organization_id=organization.id, granted_at=BEFORE))
+    if role is Role.ADMINISTRATOR and not identity.second_factor(
+        account.id
+    ):  # who needs the second step at sign-in has set it up
+        give_second_step(account)
     return actor_for(account)
+
+
+def give_second_step(account: Account, secret: str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP") -> SecondFactor:
+    """A phone that makes codes for the account."""
+    return saved(SecondFactor(account_id=account.id, sealed=vault.seal(secret), last_step=0, set_up_at=BEFORE))
 
 
 def make_staff(role: Role, organization: Organization, name: str = "陈站长") -> Actor:

@@ -50,7 +50,7 @@ def test_imports_point_to_the_left(path):
 
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
-VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor"]
+VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
 VERBS += ["ledger", "corrections", "seals", "proof"]
 # A module beside the usual ones belongs to one of the layers; within a layer there is no circle.
 LAYERS = {
@@ -66,7 +66,7 @@ LAYERS = {
             ["access"],
             ["pages", "front"],
             ["cli"],
-            ["routes", "desk", "me", "people", "changes", "demo_routes", "requests", "scans", "own"],
+            ["routes", "desk", "me", "people", "changes", "demo_routes", "requests", "scans", "own", "second_step"],
         ]
     )
     for name in names

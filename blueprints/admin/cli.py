@@ -15,13 +15,15 @@ from pathlib import Path
 
 import click
 import flask_migrate
-from flask import Flask, current_app
+from flask import Flask, current_app, url_for
 from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from blueprints.admin import actions, backup, catalogs, demo, doctor, links, queries, seed, worker
-from blueprints.identity.models import Account
+from blueprints.identity import actions as people
+from blueprints.identity.forms import e164
+from blueprints.identity.models import Account, SlipPurpose
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Division, OrganizationKind
 from blueprints.records import proof, seals
@@ -420,7 +422,7 @@ def _begin(name: str | None, division_id: int, divisions: Path | None) -> None:
     if top and queries.live_administrators(top.id):
         raise Refusal(
             f"{top.name} has an administrator already, who invites all others at /desk. If nobody can sign in any "
-            "more, see docs/operations.md."
+            "more, use `manage.py slip`; see docs/operations.md."
         )
     organizations.load_divisions(divisions or organizations.JIAXING)
     place = db.session.get(Division, division_id)
@@ -431,7 +433,33 @@ def _begin(name: str | None, division_id: int, divisions: Path | None) -> None:
         organizations.found(named, OrganizationKind.OFFICE, division_id=place.id, parent=None, now=clock.real())
 
 
+@click.command("slip")
+@click.argument("phone")
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice([SlipPurpose.SECOND_STEP.value, SlipPurpose.PASSWORD.value]),
+    default=SlipPurpose.SECOND_STEP.value,
+    show_default=True,
+    help="What was lost: phone and recovery codes of the second step, or the password.",
+)
+@with_appcontext
+def slip_command(phone: str, purpose: str) -> None:
+    """Let somebody in again whom no administrator above can help, such as the very last administrator.
+
+    PHONE is the number of the account. Prints a link that works once, within three hours, with that number; to take
+    the second step away the password is asked for, too. The owner is told, and the trace of changes shows it. Look
+    at the person's ID card first. Exit status 1 if the account does not need it.
+    """
+    with refusing():
+        code = people.rescue_slip(e164(phone), SlipPurpose(purpose), now=clock.now())
+        db.session.commit()
+    with current_app.test_request_context(base_url="http://127.0.0.1:8000"):
+        link = links.public(url_for("identity.slip_of_mail", code=code))
+    click.echo(f"Open this link and enter the phone number. It is good for three hours and works once:\n{link}")
+
+
 COMMANDS = (
     *(audit_group, backup_command, demo_command, doctor_command, messages_command),
-    *(restore_command, seed_command, setup_command, worker_command),
+    *(restore_command, seed_command, setup_command, slip_command, worker_command),
 )

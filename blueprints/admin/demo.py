@@ -28,7 +28,7 @@ from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMe
 from blueprints.messages import actions as messages
 from blueprints.organizations import actions as organizations
 from blueprints.organizations import queries as places
-from blueprints.organizations.models import Organization, OrganizationKind, Setting
+from blueprints.organizations.models import Limit, Organization, OrganizationKind, Setting
 from blueprints.posts import actions as posts
 from blueprints.posts.models import Category, Post, RiskLevel, Shift, ShiftState
 from blueprints.posts.starters import starters
@@ -90,6 +90,7 @@ def fill(*, password_hash: str, now: datetime) -> None:
         )
     organizations.load_divisions()
     db.session.add(Setting(name=MARK, value=1, changed_at=now))
+    db.session.add(Setting(name=Limit.SECOND_STEP_ADMINISTRATOR, value=0, changed_at=now))  # a stranger gets in, too
     story = json.loads(FILE.read_text(encoding="utf-8"))
     play = Play(now, password_hash)
     _set_up(play, story)

@@ -1,19 +1,27 @@
 """The desk of an office: what waits, its organizations, who works there, what was done, and the rules' numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.admin import actions, queries
-from blueprints.admin.forms import InvitationForm, LimitForm, NewOrganizationForm, OrganizationForm, TraceForm
+from blueprints.admin.forms import (
+    InvitationForm,
+    LimitForm,
+    NewOrganizationForm,
+    OrganizationForm,
+    TraceForm,
+    limit_form,
+)
 from blueprints.admin.links import invitation_link, qr
-from blueprints.admin.words import CONSEQUENCES, MEANINGS, told
+from blueprints.admin.words import CONSEQUENCES, MEANINGS, switched, told
 from blueprints.claims import queries as claims
 from blueprints.identity.access import actor, staff, viewer
 from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
-from blueprints.organizations.models import DEFAULTS, Division, Limit, Organization
+from blueprints.organizations.models import DEFAULTS, SWITCHES, Division, Limit, Organization
 from blueprints.records import queries as records
 from core import clock
 from core.actor import Role
@@ -346,21 +354,27 @@ def show_traces() -> ResponseReturnValue:
 def show_limits() -> ResponseReturnValue:
     _top_or_404()
     own = queries.settings()
-    return respond("admin/limits.html", limits=DEFAULTS, own=own, consequences=CONSEQUENCES)
+    shown: dict[str, Any] = {
+        "limits": DEFAULTS,
+        "switches": SWITCHES,
+        "switched": switched,
+        "consequences": CONSEQUENCES,
+    }
+    return respond("admin/limits.html", own=own, **shown)
 
 
 @bp.get("/desk/settings/<limit>")
 @staff(ADMINISTRATOR)
 def edit_limit(limit: str) -> ResponseReturnValue:
     which = _limit_or_404(limit)
-    return _limit_page(which, LimitForm(which, value=places.limit(which)))
+    return _limit_page(which, limit_form(which, value=places.limit(which)))
 
 
 @bp.post("/desk/settings/<limit>")
 @staff(ADMINISTRATOR)
 def set_limit(limit: str) -> ResponseReturnValue:
     which = _limit_or_404(limit)
-    form = LimitForm(which)
+    form = limit_form(which)
     return submitted(form, lambda: _limit_page(which, form), lambda: _limit_set(which, form))
 
 
@@ -371,11 +385,13 @@ def _limit_set(limit: Limit, form: LimitForm) -> ResponseReturnValue:
 
 
 def _limit_page(limit: Limit, form: LimitForm) -> Response:
-    history = queries.limit_history(limit)
-    consequence, default = CONSEQUENCES[limit], DEFAULTS[limit][0]
-    return respond(
-        "admin/limit.html", limit=limit, form=form, consequence=consequence, default=default, history=history
-    )
+    shown: dict[str, Any] = {
+        "consequence": CONSEQUENCES[limit],
+        "default": DEFAULTS[limit][0],
+        "history": queries.limit_history(limit),
+    }
+    switch: dict[str, Any] = {"is_switch": limit in SWITCHES, "switched": switched}
+    return respond("admin/limit.html", limit=limit, form=form, **shown, **switch)
 
 
 def _limit_or_404(name: str) -> Limit:

@@ -17,15 +17,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from alembic.script import ScriptDirectory
+from cryptography.fernet import InvalidToken
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from blueprints.admin import catalogs, demo, worker
 from blueprints.admin.models import Lease
 from blueprints.claims.models import Claim, ClaimState
+from blueprints.identity import queries as identity
+from blueprints.identity.models import Grant, SecondFactor
 from blueprints.messages.models import Delivery, DeliveryState
 from blueprints.records import queries as records
-from core import clock, mail
+from core import clock, mail, vault
 from core.audit import AuditEntry
 from core.db import db
 from core.health import revisions
@@ -323,6 +326,21 @@ def _is_open(file: Path) -> bool:
     return bool(stat.S_IMODE(file.stat().st_mode) & 0o077)
 
 
+def second_steps(_installation: Installation) -> Finding:
+    """Whose role asks for a second step and who has none, and whether this key opens the secrets of the others."""
+    try:
+        for sealed in db.session.scalars(select(SecondFactor.sealed)):
+            vault.unseal(sealed)
+    except InvalidToken:
+        return problem("DATA_KEY does not open their secrets", "Set the DATA_KEY that this database was made with.")
+    having = select(SecondFactor.account_id)
+    staff = select(Grant.account_id).where(Grant.revoked_at.is_(None), Grant.account_id.not_in(having)).distinct()
+    without = sum(bool(identity.roles_that_ask(account_id)) for account_id in db.session.scalars(staff))
+    if without:
+        return note(f"{without} people whose role asks for it have none; their desk opens once they set it up")
+    return ok("everybody whose role asks for one has it")
+
+
 def address(installation: Installation) -> Finding:
     """TLS, and with it secure cookies; and an address for links in mails."""
     url = urlsplit(installation.config["PUBLIC_URL"])
@@ -400,6 +418,7 @@ AROUND: dict[str, Check] = {
     "mail": post_office,
     "address": address,
     "secrets": secrets,
+    "second steps": second_steps,
     "disk": disk,
     "clock": time_of_day,
     "languages": translations,

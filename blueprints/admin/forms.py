@@ -22,7 +22,7 @@ from blueprints.identity.forms import (
     options_of,
 )
 from blueprints.identity.models import GuardianMethod, SlipPurpose
-from blueprints.organizations.models import DEFAULTS, Limit, OrganizationKind
+from blueprints.organizations.models import DEFAULTS, SWITCHES, Limit, OrganizationKind
 from core.actor import Role
 from core.forms import AtMost, Filled, Form
 from core.i18n import _, lazy
@@ -196,6 +196,22 @@ class LimitForm(Form):
             )
 
 
+class SwitchForm(LimitForm):
+    """A rule that holds or does not."""
+
+    value = OneField(
+        lazy("Rule"),
+        choices=[SelectChoice("1", lazy("required")), SelectChoice("0", lazy("up to each person"))],
+        coerce=int,
+        validators=[Filled(lazy("Please choose one."))],
+    )
+
+
+def limit_form(limit: Limit, **values: Any) -> LimitForm:
+    """The form that fits the rule: a number, or a choice."""
+    return (SwitchForm if limit in SWITCHES else LimitForm)(limit, **values)
+
+
 class ProxyForm(EnrolmentForm):
     """What a clerk writes down for somebody who has no phone at hand; both agreements are spoken."""
 
@@ -226,14 +242,15 @@ class SlipForm(Form):
         """The new number in E.164, if that is what the slip is for."""
         return self.new_phone.number or None if self.purpose.data is SlipPurpose.PHONE else None
 
-    def offer(self, *, claimed: bool) -> None:
-        """Leave only what makes sense for an account that was taken over already, or for one that was not."""
+    def offer(self, *, claimed: bool, second_step: bool) -> None:
+        """Leave only what makes sense for the account: whether it was taken over, whether it has a second step."""
         fitting = CLAIMED if claimed else UNCLAIMED
+        fitting += (SlipPurpose.SECOND_STEP,) if second_step else ()
         self.purpose.choices = [choice for choice in options_of(SlipPurpose) if choice.value in fitting]
 
 
-CLAIMED = (SlipPurpose.PASSWORD, SlipPurpose.PHONE, SlipPurpose.LEAVE)
-UNCLAIMED = (SlipPurpose.CLAIM, SlipPurpose.PHONE, SlipPurpose.LEAVE)
+CLAIMED: tuple[SlipPurpose, ...] = (SlipPurpose.PASSWORD, SlipPurpose.PHONE, SlipPurpose.LEAVE)
+UNCLAIMED: tuple[SlipPurpose, ...] = (SlipPurpose.CLAIM, SlipPurpose.PHONE, SlipPurpose.LEAVE)
 
 
 class TraceForm(Form):

@@ -1,7 +1,8 @@
 """Addresses that leave the screen: printed, sent on, or read by a phone's camera."""
 
-import segno
 from flask import current_app, request, url_for
+
+from core.qr import picture
 
 
 def invitation_link(code: str) -> str:
@@ -16,5 +17,5 @@ def public(path: str) -> str:
 
 
 def qr(link: str) -> str:
-    """A picture of the link for an <img>; black on white in every colour scheme, so that cameras read it."""
-    return str(segno.make(link, error="m").svg_data_uri(scale=4, border=3, dark="#000", light="#fff"))
+    """A picture of the link for an <img>."""
+    return picture(link)

@@ -341,7 +341,8 @@ def _slip_form_page(volunteer_id: int, form: SlipForm) -> Response:
 
 
 def _slip_page(account: Account, form: SlipForm, back: str) -> Response:
-    form.offer(claimed=account.claimed_at is not None)
+    with_second_step = identity_queries.second_factor(account.id) is not None
+    form.offer(claimed=account.claimed_at is not None, second_step=with_second_step)
     return respond("admin/slip_new.html", account=account, form=form, back=back)
 
 

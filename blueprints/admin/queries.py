@@ -506,7 +506,8 @@ def settings() -> dict[Limit, SetBy]:
     rows = select(Setting.name, Setting.value, Setting.changed_at, Account.name).outerjoin(
         Account, Account.id == Setting.changed_by_id
     )
-    return {Limit(name): SetBy(value, at, by) for name, value, at, by in db.session.execute(rows)}
+    own = rows.where(Setting.name.in_(list(Limit)))  # other settings stand in the same table
+    return {Limit(name): SetBy(value, at, by) for name, value, at, by in db.session.execute(own)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from blueprints.identity.words import WORDS as ROLES
-from blueprints.organizations.models import Limit, OrganizationKind
+from blueprints.organizations.models import SWITCHES, Limit, OrganizationKind
 from core.actor import Role
 from core.audit import AuditEntry
 from core.i18n import _, lazy
@@ -32,6 +32,9 @@ WORDS: dict[StrEnum, Any] = {
     Limit.DAILY_HOURS_HIGHER: lazy("A day needs approval two levels up above (hours)"),
     Limit.CONFIRM_WORKING_DAYS: lazy("Entries are confirmed within (working days)"),
     Limit.LOCATION_DAYS: lazy("Coordinates of a check-in are kept (days)"),
+    Limit.SECOND_STEP_CLERK: lazy("Second step at sign-in for clerks"),
+    Limit.SECOND_STEP_CONFIRMER: lazy("Second step at sign-in for confirmers"),
+    Limit.SECOND_STEP_ADMINISTRATOR: lazy("Second step at sign-in for administrators"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -52,6 +55,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.DAILY_HOURS_HIGHER: lazy("Above it the minutes of the day need two levels up."),
     Limit.CONFIRM_WORKING_DAYS: lazy("After that an entry is overdue (at most ten by 办法 art. 11)."),
     Limit.LOCATION_DAYS: lazy("After that only the distance to the station stays, and whether it was near."),
+    **dict.fromkeys(SWITCHES, lazy("Whoever has the role but no second step sets it up before the desk opens again.")),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -73,6 +77,10 @@ ACTIONS: dict[str, Any] = {
     "guardian withdrawn": lazy("withdrew a guardian's consent"),
     "skill verified": lazy("saw the proof of a skill"),
     "slip issued": lazy("issued a one-time slip"),
+    "second step set up": lazy("set up the second step at sign-in"),
+    "second step removed": lazy("took the second step at sign-in away"),
+    "recovery codes made": lazy("made new recovery codes"),
+    "recovery code used": lazy("signed in with a recovery code"),
     "account claimed": lazy("took over an account that a clerk had made"),
     "password changed": lazy("set a new password"),
     "mail address changed": lazy("changed the mail address of an account"),
@@ -109,6 +117,11 @@ ACTIONS: dict[str, Any] = {
     "card issued": lazy("issued a card"),
     "flag looked at": lazy("looked at an oddity of an attendance"),
 }
+
+
+def switched(value: int) -> str:
+    """A setting that is a yes or a no."""
+    return str(_("required") if value else _("up to each person"))
 
 
 def told(entry: AuditEntry) -> str:

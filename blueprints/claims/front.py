@@ -106,6 +106,7 @@ def _own_list() -> Answer | None:
     asking = board.asking_by(session.get(access.TOKEN, ""), seen.found, now)
     if asking.viewer is None or g.prefs.mode == "elder":
         return None
+    access.remember(asking.viewer.session_id, now)
     known, shown = request.headers.get(PTAG, ""), seen.shown(asking.viewer)
     tag = f"{seen.version}.{shown}"
     if known.partition(".")[2] == shown:

@@ -1,12 +1,12 @@
 """What can happen to accounts and registrations: getting in, changing things, handing over, leaving."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from stdnum.cn import ric
 
@@ -21,6 +21,8 @@ from blueprints.identity.models import (
     Guardianship,
     Leaving,
     Purpose,
+    RecoveryCode,
+    SecondFactor,
     Session,
     Skill,
     Slip,
@@ -41,6 +43,7 @@ from core.refusal import Refusal
 SESSION_LIFE = timedelta(days=60)
 FORGOTTEN_AFTER = timedelta(days=30)  # how long an ended session still tells whose it was
 SLIP_LIFE, MAIL_LIFE = timedelta(hours=72), timedelta(hours=3)
+TWO_HANDS_APART = timedelta(days=7)
 ERASED = "已注销"
 ISSUERS = (Role.CLERK, Role.ADMINISTRATOR)
 
@@ -71,9 +74,10 @@ TELL: list[Tell] = []
 ON_LEAVE: list[Callable[[Departure], None]] = []
 
 
-def _tell(account_id: int, kind: str, *, now: datetime, path: str = "", **values: str | int | date) -> None:
-    for tell in TELL:
-        tell(account_id, kind, now=now, path=path, **values)
+def tell(account_id: int, kind: str, *, now: datetime, path: str = "", **values: str | int | date) -> None:
+    """Tell the owner of the account, through whatever area knows how."""
+    for told in TELL:
+        told(account_id, kind, now=now, path=path, **values)
 
 
 # ── signing in ──
@@ -84,6 +88,8 @@ def sign_in(account_id: int, kept: str | None, *, address: str, device: str, now
     account = lock(Account, account_id)
     if account.closed_at or account.password_hash != kept:
         raise Refusal(_("Your password was changed just now. Please sign in with the new one."))
+    if queries.second_factor(account_id):
+        raise Refusal(_("This account asks for a second step since a moment ago. Please sign in again."))
     tries.forgive(tries.of_phone("sign-in", account.phone or "", address))
     return open_session(account_id, device=device, now=now)
 
@@ -111,6 +117,12 @@ def end_sessions(account_id: int, *, now: datetime, but: int = 0) -> None:
     db.session.execute(update(Session).where(*live).values(revoked_at=now))
 
 
+def note_seen(moments: Mapping[int, datetime]) -> None:
+    """Write down when these sessions were used last, in the order of their ids like everybody who does so."""
+    seen = update(Session.__table__).where(Session.id == bindparam("session")).values(last_seen_at=bindparam("at"))  # type: ignore[arg-type]
+    db.session.execute(seen, [{"session": id, "at": moments[id]} for id in sorted(moments)])
+
+
 def change_password(account_id: int, kept: str | None, new: str, *, device: str, now: datetime) -> str:
     """Put the hash `new` in the place of `kept`, sign every browser out, and this one in again."""
     account = lock(Account, account_id)
@@ -120,11 +132,15 @@ def change_password(account_id: int, kept: str | None, new: str, *, device: str,
 
 
 def _with_new_password(account: Account, new: str, *, device: str, now: datetime) -> str:
+    _set_password(account, new, now)
+    return open_session(account.id, device=device, now=now)
+
+
+def _set_password(account: Account, new: str, now: datetime) -> None:
     account.password_hash = new
     end_sessions(account.id, now=now)
     audit.note("password changed", account, actor_id=account.id, now=now, about_id=account.id)
-    _tell(account.id, "password_changed", now=now, path="/me/sessions")
-    return open_session(account.id, device=device, now=now)
+    tell(account.id, "password_changed", now=now, path="/me/sessions")
 
 
 # ── registration ──
@@ -289,7 +305,7 @@ def _keep_id_number(volunteer: Volunteer, details: Details) -> None:
 
 def _tell_received(volunteer: Volunteer, now: datetime) -> None:
     organization = db.session.get_one(Organization, volunteer.registered_with_id)
-    _tell(volunteer.account_id, "registration_received", now=now, path="/me", organization=organization.name)
+    tell(volunteer.account_id, "registration_received", now=now, path="/me", organization=organization.name)
 
 
 # ── consents ──
@@ -376,7 +392,7 @@ def _tell_new_email(account: Account, email: str | None, now: datetime) -> None:
     """Told before it is written, so that the mail goes to the address that its owner still reads."""
     if email != account.email:
         audit.note("mail address changed", account, actor_id=account.id, now=now, about_id=account.id)
-        _tell(account.id, "email_changed", now=now, path="/me/profile")
+        tell(account.id, "email_changed", now=now, path="/me/profile")
 
 
 def change_offer(
@@ -432,6 +448,7 @@ def issue_slip(
     organization = db.get_or_404(Organization, organization_id)
     _require_issuer(account, organization, actor)
     _require_sense(account, purpose, new_phone)
+    _require_other_hand(account, purpose, organization, actor, now)
     _void(now, Slip.account_id == account_id)
     slip, code = _new_slip(account, purpose, now + SLIP_LIFE, now)
     slip.issued_by_id, slip.new_phone = actor.account_id, new_phone
@@ -444,7 +461,7 @@ def issue_slip(
         about_id=account_id,
         purpose=purpose,
     )
-    _tell(account_id, "slip_issued", now=now, organization=organization.name)
+    tell(account_id, "slip_issued", now=now, organization=organization.name)
     return slip, code
 
 
@@ -469,6 +486,29 @@ def _require_sense(account: Account, purpose: SlipPurpose, new_phone: str | None
         raise Refusal(_("Nobody has taken this account over yet. Please issue a slip for that instead."))
     if purpose is SlipPurpose.PHONE:
         _require_new_phone(account, new_phone)
+    if purpose is SlipPurpose.SECOND_STEP and not queries.second_factor(account.id):
+        raise Refusal(_("This account has no second step, so there is nothing to take away."))
+
+
+# With both of these slips one could take an account over, so they come from two hands.
+TWO_HANDS = {SlipPurpose.PASSWORD: SlipPurpose.SECOND_STEP, SlipPurpose.SECOND_STEP: SlipPurpose.PASSWORD}
+
+
+def _require_other_hand(
+    account: Account, purpose: SlipPurpose, organization: Organization, actor: Actor, now: datetime
+) -> None:
+    """Whoever let somebody set a new password does not take the second step away as well, while a colleague can."""
+    other = TWO_HANDS.get(purpose)
+    if other is None or not queries.issued_lately(account.id, other, actor.account_id, now - TWO_HANDS_APART):
+        return
+    roles = (Role.ADMINISTRATOR,) if queries.is_staff(account.id) else ISSUERS
+    if queries.colleague(organization, roles, but=(actor.account_id, account.id)):
+        raise Refusal(
+            _(
+                "You issued a slip for the password of this person, or for their second step, a few days ago. "
+                "Somebody else who may do it issues this one."
+            )
+        )
 
 
 def _require_new_phone(account: Account, new_phone: str | None) -> None:
@@ -514,20 +554,16 @@ def _mail_slip(account: Account, purpose: SlipPurpose, url: str, now: datetime) 
     _void(now, Slip.account_id == account.id, Slip.issued_by_id.is_(None))
     slip, code = _new_slip(account, purpose, until, now)
     sealed = vault.seal(f"{url}{code}")  # the outbox must not be a list of open doors
-    _tell(account.id, "slip_by_mail", now=now, until=until.isoformat(), sealed=sealed)
+    tell(account.id, "slip_by_mail", now=now, until=until.isoformat(), sealed=sealed)
     return slip
 
 
-def _use(slip_id: int, purpose: SlipPurpose, now: datetime) -> tuple[Slip, Account]:
+def use_slip(slip_id: int, purpose: SlipPurpose, now: datetime) -> tuple[Slip, Account]:
     """Use the slip up, with its account locked first, as whoever issues the next one does."""
-    account = lock(Account, _owner(slip_id))
+    account = lock(Account, queries.owner_of_slip(slip_id))
     if account.closed_at:
         raise Refusal(unusable())
     return _use_up(slip_id, purpose, now), account
-
-
-def _owner(slip_id: int) -> int:
-    return db.session.scalar(select(Slip.account_id).where(Slip.id == slip_id)) or 0
 
 
 def _use_up(slip_id: int, purpose: SlipPurpose, now: datetime) -> Slip:
@@ -548,38 +584,55 @@ def unusable() -> str:
     )
 
 
+def rescue_slip(phone: str, purpose: SlipPurpose, *, now: datetime) -> str:
+    """A code for somebody whom nobody above can help; for whoever runs this installation's commands."""
+    account = queries.account_by_phone(phone)
+    if account is None:
+        raise Refusal(_("No account has this phone number."))
+    account = lock(Account, account.id)
+    _require_sense(account, purpose, None)
+    _void(now, Slip.account_id == account.id)
+    slip, code = _new_slip(account, purpose, now + MAIL_LIFE, now)
+    audit.note("slip issued", slip, actor_id=None, now=now, about_id=account.id, purpose=purpose)
+    tell(account.id, "slip_issued", now=now, organization=organizations.top_name())
+    return code
+
+
 def take_over(slip_id: int, password_hash: str, *, device: str, now: datetime) -> str:
     """Make an account that a clerk made the person's own; returns the token of their session."""
-    _slip, account = _use(slip_id, SlipPurpose.CLAIM, now)
+    _slip, account = use_slip(slip_id, SlipPurpose.CLAIM, now)
     account.claimed_at, account.password_hash = now, password_hash
     for purpose in (Purpose.PLEDGE, Purpose.REGISTRATION):
         _agree_or_withdraw(account.id, purpose, False, now)  # what a clerk wrote down gives way to the own word
         agree(account.id, (purpose,), now=now)
     audit.note("account claimed", account, actor_id=account.id, now=now, about_id=account.id)
-    _tell(account.id, "account_claimed", now=now, path="/me")
+    tell(account.id, "account_claimed", now=now, path="/me")
     return open_session(account.id, device=device, now=now)
 
 
-def reset_password(slip_id: int, password_hash: str, *, device: str, now: datetime) -> str:
-    """Set a new password with a slip; every browser is signed out, and this one in."""
-    _slip, account = _use(slip_id, SlipPurpose.PASSWORD, now)
+def reset_password(slip_id: int, password_hash: str, *, device: str, now: datetime) -> str | None:
+    """Set a new password with a slip; every browser is signed out, and this one in, unless a second step is due."""
+    _slip, account = use_slip(slip_id, SlipPurpose.PASSWORD, now)
+    if queries.second_factor(account.id):
+        _set_password(account, password_hash, now)
+        return None
     return _with_new_password(account, password_hash, device=device, now=now)
 
 
 def change_phone(slip_id: int, *, now: datetime) -> Account:
     """Move the account to the phone number on the slip."""
-    slip, account = _use(slip_id, SlipPurpose.PHONE, now)
+    slip, account = use_slip(slip_id, SlipPurpose.PHONE, now)
     _require_new_phone(account, slip.new_phone)
     account.phone = slip.new_phone
     _flush_or(_taken())
     audit.note("phone changed", account, actor_id=account.id, now=now, about_id=account.id)
-    _tell(account.id, "phone_changed", now=now, path="/me", phone=masks.phone(account.phone))
+    tell(account.id, "phone_changed", now=now, path="/me", phone=masks.phone(account.phone))
     return account
 
 
 def leave_with_slip(slip_id: int, data: Leaving, *, now: datetime) -> None:
     """Close the account of somebody who asked for it at the station; a slip that is no good undoes all of it."""
-    leave(_owner(slip_id), data, now=now)
+    leave(queries.owner_of_slip(slip_id), data, now=now)
     _use_up(slip_id, SlipPurpose.LEAVE, now)
 
 
@@ -605,11 +658,18 @@ def _close(account: Account, data: Leaving, now: datetime) -> None:
     if data is Leaving.ERASE:
         account.name = ERASED
     end_sessions(account.id, now=now)
+    forget_second_step(account.id)
     db.session.execute(update(Slip).where(Slip.account_id == account.id).values(new_phone=None))
     rows: list[tuple[Any, Any]] = [(Grant, Grant.revoked_at), (Consent, Consent.withdrawn_at)]
     for model, ended in rows:
         live = update(model).where(model.account_id == account.id, ended.is_(None))
         db.session.execute(live.values({ended: now}))
+
+
+def forget_second_step(account_id: int) -> None:
+    """Keep nothing of an account's second step."""
+    for model in (SecondFactor, RecoveryCode):
+        db.session.execute(delete(model).where(model.account_id == account_id))
 
 
 def _resign(volunteer: Volunteer, data: Leaving) -> None:

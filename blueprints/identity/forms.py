@@ -1,6 +1,7 @@
 """What people fill in about themselves, and what keeps a typed phone, name or password from being nonsense."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date
 from itertools import pairwise
@@ -36,6 +37,7 @@ from core.passwords import LONGEST, SHORTEST
 
 REGION = "CN"
 EARLIEST = date(1900, 1, 1)
+DIGITS, RECOVERY_DIGITS = 6, 10  # of a code that the phone makes, and of a printed one
 RUN = 4  # that many equal or sequential characters are too easy to guess
 NAME = re.compile(r"[^\W\d_]+(?:[ ·.’'-]+[^\W\d_]+)*\.?")
 
@@ -48,12 +50,17 @@ class PhoneField(TelField):
 
     @property
     def number(self) -> str:
-        parsed = _parsed(self.data)
-        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if parsed else ""
+        return e164(self.data)
 
     def pre_validate(self, _form: FlaskForm) -> None:
         if self.data and not self.number:
             raise StopValidation(_("This is not a telephone number. Please check its digits."))
+
+
+def e164(text: str | None) -> str:
+    """The number as the database has it, e.g. +8619900000001; empty for anything else."""
+    parsed = _parsed(text)
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if parsed else ""
 
 
 def _parsed(text: str | None) -> phonenumbers.PhoneNumber | None:
@@ -241,6 +248,28 @@ def is_id_number(text: str) -> bool:
         return False
 
 
+class CodeDigits:
+    """As many digits as a code of the phone has, or as a printed one."""
+
+    def __init__(self, *, printed: bool = True) -> None:
+        self.lengths = (DIGITS, RECOVERY_DIGITS) if printed else (DIGITS,)
+        self.message = (
+            lazy("Please type the 6 digits that the phone shows, or the 10 digits of a recovery code.")
+            if printed
+            else lazy("Please type the 6 digits that the phone shows.")
+        )
+
+    def __call__(self, _form: FlaskForm, field: Field) -> None:
+        plain = code_digits(field.data or "")
+        if len(plain) not in self.lengths or re.search(r"[^\W\d_]", field.data or ""):
+            raise ValidationError(str(self.message))
+
+
+def code_digits(typed: str) -> str:
+    """The digits of what was typed, also of full width, without the spaces and dashes between them."""
+    return "".join(str(unicodedata.decimal(c)) for c in typed if c.isdecimal())
+
+
 # ── forms ──
 
 
@@ -385,6 +414,41 @@ class VolunteerProfileForm(ProfileForm):
 
 class ResidenceForm(Form):
     division_id = HiddenField()
+
+
+class OwnPasswordForm(Form):
+    password = _password()
+
+
+class CodeForm(Form):
+    """A code of the phone, or a printed one."""
+
+    code = SecretField(lazy("Code of the phone, or recovery code"), [Filled(lazy("Please enter the code.")), AtMost(40), CodeDigits()])
+
+
+class ProofForm(Form):
+    """Who changes the way in shows once more who they are, unless they have just done so."""
+
+    password = PasswordField(
+        lazy("Your password, or a code of the second step"),
+        [Filled(lazy("Please enter your password or a code.")), AtMost(LONGEST)],
+    )
+
+    def trust(self, has_proved: bool) -> "ProofForm":
+        """Do not ask who has shown it just now."""
+        if has_proved and "password" in self:
+            del self["password"]
+        return self
+
+
+class SecondStepForm(ProofForm):
+    """The first code of a phone, which shows that it has the secret."""
+
+    code = SecretField(
+        lazy("Code that the phone shows"),
+        [Filled(lazy("Please enter the code.")), AtMost(40), CodeDigits(printed=False)],
+    )
+    next = HiddenField()
 
 
 class PasswordForm(NewPasswordForm):

@@ -5,8 +5,8 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from blueprints.identity import actions, queries, tries
-from blueprints.identity.access import actor, enter, signed_in, volunteer_only
+from blueprints.identity import actions, queries
+from blueprints.identity.access import actor, enter, seen, signed_in, volunteer_only
 from blueprints.identity.forms import (
     DepartureForm,
     EnrolmentForm,
@@ -20,7 +20,6 @@ from blueprints.identity.forms import (
 )
 from blueprints.identity.models import NEXT_STATES, Volunteer, VolunteerState
 from blueprints.identity.pages import (
-    check_password,
     chosen_place,
     details,
     device,
@@ -28,6 +27,7 @@ from blueprints.identity.pages import (
     farewell,
     offer_branches,
     person_page,
+    require_own_password,
     residence_page,
     slip_url,
     texts,
@@ -233,13 +233,7 @@ def _moved(form: ResidenceForm) -> ResponseReturnValue:
 
 def _prove(form: Form) -> str | None:
     """Refuse unless the password in the form is the viewer's; returns its hash. Holds no lock."""
-    counted = tries.of_account(_me())
-    with reading():
-        tries.require_calm(counted, now=clock.now())
-        kept = queries.account(_me()).password_hash
-    wrong = Refusal(_("The password is wrong. Please type it again, or have a new one set."), "password")
-    check_password(form["password"].data, kept, counted, wrong)
-    return kept
+    return require_own_password(form["password"].data, _me())
 
 
 def _prove_for_email(form: ProfileForm) -> None:
@@ -313,7 +307,8 @@ def _phone_link_sent(form: PhoneForm) -> ResponseReturnValue:
 @signed_in
 def sessions() -> ResponseReturnValue:
     live = queries.live_sessions(_me(), clock.now())
-    return respond("identity/sessions.html", sessions=live, current=actor().session_id)
+    moments = {row.id: seen().last(row.id) or row.last_seen_at for row in live}
+    return respond("identity/sessions.html", sessions=live, seen=moments, current=actor().session_id)
 
 
 @bp.post("/me/sessions/<int:session_id>/revocation")

@@ -44,6 +44,29 @@ class Session(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]  # to some minutes; None until the first time it is written down
+
+
+class SecondFactor(Base):
+    """The phone that makes the codes of an account's second step (RFC 6238); only its sealed secret is kept."""
+
+    __tablename__ = "second_factor"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), unique=True)
+    sealed: Mapped[str] = mapped_column(String(200))
+    last_step: Mapped[int]  # of the last code that was used: it and all earlier ones are good no more
+    set_up_at: Mapped[datetime]
+
+
+class RecoveryCode(Base):
+    """A printed code for the day the phone is not at hand; good once, kept as a keyed hash."""
+
+    __tablename__ = "recovery_code"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class Gender(StrEnum):
@@ -329,6 +352,7 @@ class SlipPurpose(StrEnum):
     PASSWORD = "password"  # set a new password
     PHONE = "phone"  # move the account to a new phone number
     LEAVE = "leave"  # close the account
+    SECOND_STEP = "second_step"  # take a second step away whose phone and codes are lost
 
 
 class Slip(Base):

@@ -6,9 +6,10 @@ from flask import Response, current_app, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.identity import actions, queries, tries, words
+from blueprints.identity.access import TOKEN, enter, viewer
 from blueprints.identity.forms import Person
 from blueprints.identity.models import THEMES, Daytime, Purpose, Weekday
-from core import clock, passwords
+from core import clock, drafts, passwords
 from core.db import reading
 from core.i18n import _
 from core.refusal import Refusal
@@ -23,10 +24,33 @@ def check_password(typed: str, kept: str | None, counted: tries.Tries, refusal: 
         raise refusal
 
 
+def require_own_password(typed: str, account_id: int) -> str | None:
+    """Refuse unless it is the password of whoever is signed in; returns its hash. Holds no lock."""
+    counted = tries.of_account(account_id)
+    with reading():
+        tries.require_calm(counted, now=clock.now())
+        kept = queries.account(account_id).password_hash
+    wrong = Refusal(_("The password is wrong. Please type it again, or have a new one set."), "password")
+    check_password(typed, kept, counted, wrong)
+    return kept
+
+
 def local_path(text: str | None) -> str | None:
     """The text if it is a path on this site; anything that a browser could read as another site is not."""
     path = text or ""
     return path if path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable() else None
+
+
+def let_in(account_id: int, token: str, onward: str | None) -> ResponseReturnValue:
+    """Put a new session in the place of the browser's earlier one; a form left open waits only for the same person."""
+    with_draft = session.get(TOKEN) and queries.owner_of(session[TOKEN]) == account_id
+    draft = session.get(drafts.KEY) if with_draft else None
+    if before := viewer():
+        actions.end_session(before.session_id, actor=before, now=clock.now())
+    enter(token)
+    if draft:
+        session[drafts.KEY] = draft
+    return see_other(local_path(onward) or ("/desk" if queries.is_staff(account_id) else "/"))
 
 
 def device() -> str:

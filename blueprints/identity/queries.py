@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, or_, select
+from sqlalchemy import ColumnElement, String, bindparam, case, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import (
@@ -14,13 +14,16 @@ from blueprints.identity.models import (
     Grant,
     Guardianship,
     Purpose,
+    RecoveryCode,
+    SecondFactor,
     Session,
     Slip,
+    SlipPurpose,
     Volunteer,
 )
-from blueprints.organizations.models import Division, Level, Organization, OrganizationKind
+from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, OrganizationKind, Setting
 from core import vault
-from core.actor import Actor, Held
+from core.actor import Actor, Held, Role
 from core.db import Question, UtcDateTime, db
 
 # Who takes registrations, the most suitable kind first.
@@ -32,9 +35,12 @@ RECEIVING = (
     OrganizationKind.ASSOCIATION,
 )
 # Every page asks this first: built once, and on the tables, it costs a tenth of what it did on the classes.
-_session, _account, _volunteer, _grant, _organization = (
-    model.__table__ for model in (Session, Account, Volunteer, Grant, Organization)
+_session, _account, _volunteer, _grant, _organization, _factor, _setting = (
+    model.__table__ for model in (Session, Account, Volunteer, Grant, Organization, SecondFactor, Setting)
 )
+# Whether a role asks for a second step at sign-in: what the city has set, else the default.
+_ASKED_OF = literal("second_step_") + type_coerce(_grant.c.role, String)
+ASKED_BY_DEFAULT = {role: bool(DEFAULTS[Limit(f"second_step_{role}")][0]) for role in Role}
 SIGNED_IN = (
     select(
         _session.c.id.label("session_id"),
@@ -42,6 +48,8 @@ SIGNED_IN = (
         _account.c.name,
         _volunteer.c.id.label("volunteer_id"),
         _volunteer.c.state,
+        _factor.c.id.label("factor_id"),
+        _setting.c.value.label("asked"),
         _grant.c.role,
         _organization.c.id.label("organization_id"),
         _organization.c.path,
@@ -49,6 +57,8 @@ SIGNED_IN = (
     .join_from(_session, _account, _account.c.id == _session.c.account_id)
     .outerjoin(_volunteer, _volunteer.c.account_id == _account.c.id)
     .outerjoin(_grant, (_grant.c.account_id == _account.c.id) & _grant.c.revoked_at.is_(None))
+    .outerjoin(_factor, _factor.c.account_id == _account.c.id)
+    .outerjoin(_setting, _setting.c.name == _ASKED_OF)
     .outerjoin(
         _organization,
         (_organization.c.id == _grant.c.organization_id) & _organization.c.closed_at.is_(None),
@@ -85,9 +95,14 @@ def actor_in(rows: Iterable[Sequence[Any]]) -> Actor | None:
     people = list(dict.fromkeys(tuple(row[: len(SIGNED_IN.selected_columns)]) for row in rows))
     if not people:
         return None
-    session_id, account_id, name, volunteer_id, state = people[0][:5]
+    session_id, account_id, name, volunteer_id, state, factor_id = people[0][:6]
     held = tuple(Held(role, organization_id, path) for *_, role, organization_id, path in people if path)
-    return Actor(account_id, name, session_id, volunteer_id, state or "", held)
+    owes = factor_id is None and any(_asks(role, own) for *_, own, role, _id, path in people if path)
+    return Actor(account_id, name, session_id, volunteer_id, state or "", () if owes else held, owes)
+
+
+def _asks(role: Role, own: int | None) -> bool:
+    return ASKED_BY_DEFAULT[role] if own is None else bool(own)
 
 
 def account_by_phone(phone: str) -> Account | None:
@@ -103,6 +118,31 @@ def is_staff(account_id: int) -> bool:
     """Whether the account holds any role today."""
     held = select(Grant.id).where(Grant.account_id == account_id, Grant.revoked_at.is_(None))
     return db.session.scalar(held.limit(1)) is not None
+
+
+def roles_that_ask(account_id: int) -> list[Role]:
+    """The live roles of the account that ask for a second step at sign-in."""
+    mine = select(_grant.c.role, _setting.c.value).outerjoin(_setting, _setting.c.name == _ASKED_OF)
+    live = mine.join(_organization, _organization.c.id == _grant.c.organization_id).where(
+        _grant.c.account_id == account_id, _grant.c.revoked_at.is_(None), _organization.c.closed_at.is_(None)
+    )
+    return sorted({role for role, own in db.session.execute(live) if _asks(role, own)})
+
+
+def second_factor(account_id: int) -> SecondFactor | None:
+    """The phone that is the second step of the account; None if it has none."""
+    return db.session.scalar(select(SecondFactor).where(SecondFactor.account_id == account_id))
+
+
+def recovery_code(account_id: int, code_hash: str) -> RecoveryCode | None:
+    """The recovery code of this hash, if it was not used."""
+    mine = select(RecoveryCode).where(RecoveryCode.account_id == account_id, RecoveryCode.used_at.is_(None))
+    return db.session.scalar(mine.where(RecoveryCode.code_hash == code_hash))
+
+
+def recovery_codes_left(account_id: int) -> int:
+    mine = select(func.count()).where(RecoveryCode.account_id == account_id, RecoveryCode.used_at.is_(None))
+    return db.session.scalar(mine) or 0
 
 
 def owner_of(token: str) -> int | None:
@@ -185,6 +225,11 @@ def usable_slip(phone: str, code: str, now: datetime) -> Slip | None:
     return db.session.scalar(found.where(Slip.code_hash == vault.digest(vault.tidy(code)), theirs, *_usable(now)))
 
 
+def owner_of_slip(slip_id: int) -> int:
+    """Whose account the slip is for, used or not; 0 if there is no such slip."""
+    return db.session.scalar(select(Slip.account_id).where(Slip.id == slip_id)) or 0
+
+
 def slip_in_hand(slip_id: int, now: datetime) -> Slip | None:
     """A slip whose code was shown before, with its account, if it is still good."""
     found = select(Slip).join(Slip.account).options(contains_eager(Slip.account))
@@ -193,6 +238,19 @@ def slip_in_hand(slip_id: int, now: datetime) -> Slip | None:
 
 def _usable(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Slip.used_at.is_(None), Slip.expires_at > now, Account.closed_at.is_(None)
+
+
+def issued_lately(account_id: int, purpose: SlipPurpose, issuer_id: int, since: datetime) -> bool:
+    """Whether this person handed out such a slip for the account since then."""
+    theirs = select(Slip.id).where(Slip.account_id == account_id, Slip.issued_by_id == issuer_id)
+    return db.session.scalar(theirs.where(Slip.purpose == purpose, Slip.issued_at > since).limit(1)) is not None
+
+
+def colleague(organization: Organization, roles: Sequence[Role], *, but: Sequence[int]) -> int | None:
+    """Somebody else who holds one of the roles on the organization or above it."""
+    above = [organization.id, *organization.ancestors]
+    held = select(Grant.account_id).where(Grant.organization_id.in_(above), Grant.role.in_(roles))
+    return db.session.scalar(held.where(Grant.revoked_at.is_(None), Grant.account_id.not_in(but)).limit(1))
 
 
 @dataclass(frozen=True, slots=True)

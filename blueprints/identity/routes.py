@@ -6,12 +6,13 @@ from typing import Any
 from flask import Blueprint, Response, abort, flash, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from blueprints.identity import actions, queries, tries, words
-from blueprints.identity.access import TOKEN, enter, public, viewer
+from blueprints.identity import actions, factors, queries, tries, words
+from blueprints.identity.access import TOKEN, ask_for_code, enter, public, viewer
 from blueprints.identity.forms import (
     ForgottenForm,
     LeavingForm,
     NewPasswordForm,
+    OwnPasswordForm,
     RegistrationForm,
     SignInForm,
     SlipForm,
@@ -26,9 +27,10 @@ from blueprints.identity.pages import (
     device,
     division_code,
     farewell,
-    local_path,
+    let_in,
     offer_branches,
     person_page,
+    require_own_password,
     residence_page,
     slip_url,
     texts,
@@ -71,22 +73,14 @@ def _signed_in(form: SignInForm) -> ResponseReturnValue:
         tries.require_calm(allowed, now=clock.now())
         account = queries.account_by_phone(form.phone.number)
         account_id, kept = (account.id, account.password_hash) if account else (0, None)
+        proof = factors.proof_of(account) if account and queries.second_factor(account_id) else ""
     wrong = _("Phone number or password is wrong. Please check both; a forgotten password can be set anew.")
     check_password(form.password.data, kept, allowed, Refusal(wrong))
+    if proof:
+        ask_for_code(account_id, proof, form.next.data or "")
+        return see_other(url_for("second_step.ask"))
     token = actions.sign_in(account_id, kept, address=address(), device=device(), now=clock.now())
-    _change_places(account_id, token)
-    return see_other(local_path(form.next.data) or ("/desk" if queries.is_staff(account_id) else "/"))
-
-
-def _change_places(account_id: int, token: str) -> None:
-    """The browser's earlier session ends; a form left open in it waits only for the same person."""
-    with_draft = session.get(TOKEN) and queries.owner_of(session[TOKEN]) == account_id
-    draft = session.get(drafts.KEY) if with_draft else None
-    if before := viewer():
-        actions.end_session(before.session_id, actor=before, now=clock.now())
-    enter(token)
-    if draft:
-        session[drafts.KEY] = draft
+    return let_in(account_id, token, form.next.data)
 
 
 @bp.post("/sign-out")
@@ -233,6 +227,7 @@ REDEMPTIONS: dict[SlipPurpose, str] = {
     SlipPurpose.PASSWORD: "new_password",
     SlipPurpose.PHONE: "new_phone",
     SlipPurpose.LEAVE: "departure_with_slip",
+    SlipPurpose.SECOND_STEP: "no_second_step",
 }
 
 
@@ -290,12 +285,23 @@ def set_new_password() -> ResponseReturnValue:
     return _redeem(SlipPurpose.PASSWORD, form, lambda: _let_in(form, actions.reset_password))
 
 
-def _let_in(form: NewPasswordForm, use: Callable[..., str]) -> ResponseReturnValue:
-    """The new password is hashed before anything is locked; whoever used the slip is signed in."""
-    hashed = passwords.hashed(form.new_password.data)
-    enter(use(session.get(SLIP, 0), hashed, device=device(), now=clock.now()))
+def _let_in(form: NewPasswordForm, use: Callable[..., str | None]) -> ResponseReturnValue:
+    """The new password is hashed before anything is locked; whoever used the slip is signed in, or owes a code."""
+    hashed, slip_id = passwords.hashed(form.new_password.data), session.get(SLIP, 0)
+    token = use(slip_id, hashed, device=device(), now=clock.now())
+    if token is None:
+        return _code_still_due(slip_id)
+    enter(token)
     flash(_("Your new password is set, and you are signed in."), "success")
     return see_other(url_for("me.home"))
+
+
+def _code_still_due(slip_id: int) -> ResponseReturnValue:
+    account = queries.account(queries.owner_of_slip(slip_id))
+    session.pop(SLIP, None)
+    ask_for_code(account.id, factors.proof_of(account), "")
+    flash(_("Your new password is set. To sign in, one code is still needed."), "success")
+    return see_other(url_for("second_step.ask"))
 
 
 @bp.get("/slips/redemption/phone")
@@ -316,6 +322,31 @@ def _moved() -> ResponseReturnValue:
     session.pop(SLIP, None)
     flash(_("The account now uses the new phone number. Please sign in with it from now on."), "success")
     return see_other(url_for("me.home") if viewer() else url_for(".sign_in"))
+
+
+@bp.get("/slips/redemption/second-step")
+@public
+def no_second_step() -> ResponseReturnValue:
+    return _redemption_page(SlipPurpose.SECOND_STEP, OwnPasswordForm())
+
+
+@bp.post("/slips/redemption/second-step")
+@public
+def take_second_step_away() -> ResponseReturnValue:
+    form = OwnPasswordForm()
+    return _redeem(SlipPurpose.SECOND_STEP, form, lambda: _second_step_gone(form))
+
+
+def _second_step_gone(form: OwnPasswordForm) -> ResponseReturnValue:
+    """The slip alone is not enough: whoever handed it over must not get in with it."""
+    slip_id = session.get(SLIP, 0)
+    with reading():
+        account_id = queries.owner_of_slip(slip_id)
+    kept = require_own_password(form.password.data, account_id)
+    factors.remove_with_slip(slip_id, kept, now=clock.now())
+    session.clear()
+    flash(_("The second step is taken away. Please sign in; you can then set up a new one."), "success")
+    return see_other(url_for(".sign_in"))
 
 
 @bp.get("/slips/redemption/departure")

@@ -15,6 +15,7 @@ from core.refusal import TooManyTries
 
 WINDOW = timedelta(minutes=15)
 PAIR, PHONE, ADDRESS, OWN, MAIL = 5, 20, 100, 5, 3
+STEPS = 10  # codes of the second step, of one account; a guess of six digits would take months
 CODES = 10  # of one person who types what the station shows
 PINS, TABLET, PAIRINGS = 5, 30, 10  # of one person, at one tablet, from one address
 REGISTRATIONS, LINKS = 40, 20  # from one address; a class registers in one room
@@ -32,6 +33,12 @@ def of_phone(scope: str, phone: str, address: str) -> Tries:
 def of_account(account_id: int) -> Tries:
     """Somebody signed in who is asked for the password once more."""
     return {vault.digest(f"own/{account_id}"): OWN}
+
+
+def of_second_step(account_id: int, address: str) -> Tries:
+    """Codes typed by somebody who knows the password: counted at this address, and for the account."""
+    keys = (f"second step/{account_id}/{_network(address)}", f"second step/{account_id}")
+    return dict(zip(map(vault.digest, keys), (PAIR, STEPS), strict=True))
 
 
 def of_codes(account_id: int) -> Tries:

@@ -70,6 +70,7 @@ WORDS: dict[StrEnum, Any] = {
     SlipPurpose.PASSWORD: lazy("Set a new password"),
     SlipPurpose.PHONE: lazy("Change the phone number"),
     SlipPurpose.LEAVE: lazy("Leave"),
+    SlipPurpose.SECOND_STEP: lazy("Take away the second step (phone and codes are lost)"),
     Leaving.KEEP: lazy("Keep my name, date of birth and area with my records, so that they can be certified later"),
     Leaving.ERASE: lazy("Erase my personal data; the records stay as minutes without a person"),
 }

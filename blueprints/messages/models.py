@@ -52,6 +52,10 @@ class NoticeKind(StrEnum):
     GUARDIAN_WITHDRAWN = "guardian_withdrawn"
     SKILL_VERIFIED = "skill_verified"
     PIN_RESET = "pin_reset"
+    SECOND_STEP_SET_UP = "second_step_set_up"
+    SECOND_STEP_REMOVED = "second_step_removed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
 
 
 class Notice(Base):

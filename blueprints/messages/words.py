@@ -81,6 +81,18 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s gave you a new PIN for the station's tablet. "
         "If you did not ask for it, tell your district office."
     ),
+    K.SECOND_STEP_SET_UP: lazy(
+        "Signing in to your account now asks for a code of your phone, and every other device was signed out. "
+        "If this was not you, tell your district office."
+    ),
+    K.SECOND_STEP_REMOVED: lazy(
+        "The second step at sign-in was taken away from your account. If this was not you, tell your district office."
+    ),
+    K.RECOVERY_CODES_MADE: lazy("New recovery codes were made for your account; the earlier ones open nothing now."),
+    K.RECOVERY_CODE_USED: lazy(
+        "A recovery code of your account was used; %(left)s are left. If this was not you, change your password and "
+        "tell your district office."
+    ),
 }
 
 

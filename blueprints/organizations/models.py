@@ -113,6 +113,9 @@ class Limit(StrEnum):
     DAILY_HOURS_HIGHER = "daily_hours_higher"
     CONFIRM_WORKING_DAYS = "confirm_working_days"
     LOCATION_DAYS = "location_days"
+    SECOND_STEP_CLERK = "second_step_clerk"
+    SECOND_STEP_CONFIRMER = "second_step_confirmer"
+    SECOND_STEP_ADMINISTRATOR = "second_step_administrator"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -128,7 +131,12 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.DAILY_HOURS_HIGHER: (12, 1, 24),
     Limit.CONFIRM_WORKING_DAYS: (10, 1, 60),
     Limit.LOCATION_DAYS: (30, 1, 180),
+    Limit.SECOND_STEP_CLERK: (0, 0, 1),
+    Limit.SECOND_STEP_CONFIRMER: (0, 0, 1),
+    Limit.SECOND_STEP_ADMINISTRATOR: (1, 0, 1),
 }
+# These are no numbers but a yes (1) or a no (0).
+SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)
 
 
 class Setting(Base):

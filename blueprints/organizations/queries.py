@@ -31,6 +31,12 @@ def top_division() -> Division | None:
     return db.session.scalar(select(Division).where(Division.level == Level.CITY).order_by(Division.id).limit(1))
 
 
+def top_name() -> str:
+    """What the organization is called that runs this installation."""
+    top = select(Organization.name).where(Organization.parent_id.is_(None)).order_by(Organization.id)
+    return db.session.scalar(top.limit(1)) or ""
+
+
 def lineage(division_id: int) -> list[Division]:
     """The division and what it lies in, county first, without the province and the city."""
     ids = [division_id // 10**6 * 10**6, division_id // 10**3 * 10**3, division_id]
