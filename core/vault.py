@@ -7,7 +7,7 @@ import secrets
 from functools import cache
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -47,6 +47,14 @@ def seal(value: str) -> str:
 
 def unseal(sealed: str) -> str:
     return Fernet(base64.urlsafe_b64encode(_key(b"seal"))).decrypt(sealed.encode()).decode()
+
+
+def unsealed(text: str, *, within: int) -> str | None:
+    """The value that was sealed at most so many seconds ago; None for anything else."""
+    try:
+        return Fernet(base64.urlsafe_b64encode(_key(b"seal"))).decrypt(text.encode(), ttl=within).decode()
+    except InvalidToken:
+        return None
 
 
 # --- signatures that a device without the key can check ---------------------------------------------------

@@ -170,6 +170,8 @@ def explain(error: HTTPException) -> Response:
         return make_response(error.response)
     if isinstance(error, Unauthorized) or _lost_the_cookie(error):
         return _to_sign_in()
+    if isinstance(error, CSRFError) and (request.referrer or "").startswith(request.host_url):
+        return _open_again()
     title, sentence = _words(error)
     if is_swap():
         flash(sentence, "error")
@@ -182,6 +184,20 @@ def _lost_the_cookie(error: HTTPException) -> bool:
     """Whether a form failed only because its session is gone, on a page that asks who one is."""
     view = current_app.view_functions.get(request.endpoint or "")
     return isinstance(error, CSRFError) and not session and getattr(view, "access", "public") != "public"
+
+
+def _open_again() -> Response:
+    """A form of ours that is older than the session, sent after signing in or out: open its page anew.
+
+    What was typed waits there. Another site's form ends as an error instead: it must not fill in ours.
+    """
+    page = _page_in_hand()
+    drafts.keep(urlsplit(page).path)
+    flash(
+        _("This page was from before you signed in or out, so nothing was saved. Please look at it and send it again."),
+        "info",
+    )
+    return make_response("", 200, {"HX-Redirect": page}) if is_swap() else make_response(redirect(page, 303))
 
 
 def _to_sign_in() -> Response:

@@ -27,6 +27,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.organizations import actions as organizations
 from blueprints.organizations import queries as places
 from blueprints.organizations.models import Limit, Organization, OrganizationKind
+from blueprints.posts import actions as posts
 from blueprints.records import queries as records
 from core import audit, display, vault
 from core.actor import Actor, Role
@@ -91,7 +92,10 @@ def edit(organization_id: int, actor: Actor, *, name: str, phone: str, address: 
     _refuse_closed(organization)
     if organization.parent_id:
         _refuse_same_name(name, organization.parent_id, but=organization.id)
+    renamed = organization.name != name
     organization.name, organization.phone, organization.address = name, phone, address
+    if renamed:
+        posts.index_again(organization.id, now=now)
     _note("organization changed", organization, actor, organization, now)
     return organization
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, request, session, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from blueprints.admin import actions, queries
 from blueprints.admin.forms import (
@@ -23,10 +24,10 @@ from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
 from blueprints.organizations.models import DEFAULTS, SWITCHES, Division, Limit, Organization
 from blueprints.records import queries as records
-from core import clock
+from core import clock, sought
 from core.actor import Role
 from core.db import db
-from core.forms import Form
+from core.forms import Form, tidy
 from core.i18n import _
 from core.web import respond, row_arg, see_other, submitted, text_arg
 
@@ -236,7 +237,7 @@ def show_roles() -> ResponseReturnValue:
 
 
 def _roles_page(form: Form) -> Response:
-    q, paths = text_arg("q", 40), actor().reach(ADMINISTRATOR)
+    q, paths = sought.words(actor().account_id), actor().reach(ADMINISTRATOR)
     grants = queries.live_grants(paths, q, row_arg("after") or 0)
     return respond(
         "admin/roles.html",
@@ -245,7 +246,14 @@ def _roles_page(form: Form) -> Response:
         more=len(grants) > queries.PAGE,
         invitations=queries.open_invitations(paths, clock.now()),
         q=q,
+        s=request.args.get(sought.NAME) if q else None,
     )
+
+
+@bp.post("/desk/roles/searches")
+@staff(ADMINISTRATOR)
+def search_roles() -> ResponseReturnValue:
+    return see_other(url_for(".show_roles", s=sought.sealed(actor().account_id)))
 
 
 @bp.post("/desk/roles/<int:grant_id>/revocation")
@@ -337,13 +345,22 @@ def _invitation_or_404(invitation_id: int) -> Invitation:
 @bp.get("/desk/audit")
 @staff(ADMINISTRATOR)
 def show_traces() -> ResponseReturnValue:
-    form = TraceForm(request.args)
-    sought = queries.Sought(**form.understood(), before=row_arg("before") or 0)
+    person = sought.words(actor().account_id)
+    form = TraceForm(MultiDict({**request.args, "person": person}))
+    wanted = queries.Sought(**form.understood(), before=row_arg("before") or 0)
     paths, everywhere = actor().reach(ADMINISTRATOR), queries.runs_the_top(actor())
-    found = queries.traces(paths, sought, with_citywide=everywhere)
+    found = queries.traces(paths, wanted, with_citywide=everywhere)
     traces, more = found[: queries.PAGE], len(found) > queries.PAGE
     older = {**request.args, "before": traces[-1].entry.id} if more else None
     return respond("admin/traces.html", form=form, traces=traces, told=told, older=older)
+
+
+@bp.post("/desk/audit/searches")
+@staff(ADMINISTRATOR)
+def search_traces() -> ResponseReturnValue:
+    """Everything that was chosen goes on in the address, but the name of a person sealed."""
+    chosen: dict[str, Any] = {name: tidy(request.form.get(name)) or None for name in ("action", "first", "last")}
+    return see_other(url_for(".show_traces", s=sought.sealed(actor().account_id, "person"), **chosen))
 
 
 # --- the numbers of the rules -------------------------------------------------------------------------------

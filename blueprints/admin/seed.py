@@ -411,7 +411,7 @@ SCRATCH = {
 SERVICES = "FROM seed_service v JOIN seed_slot s ON s.number = v.slot"
 PUNCH = f"""
     SELECT :claim + v.number, '%s', v.%s, v.%s, CASE WHEN v.own = 1 THEN :account + v.volunteer ELSE s.clerk END,
-        CASE WHEN v.own = 1 THEN 'A' ELSE 'B' END, '' {SERVICES} ORDER BY v.number"""
+        CASE WHEN v.own = 1 THEN 'A' ELSE 'B' END {SERVICES} ORDER BY v.number"""
 DERIVED = [
     (
         "claim",
@@ -419,8 +419,8 @@ DERIVED = [
         f"""SELECT :claim + v.number, :shift + s.number, :volunteer + v.volunteer, 'held', v.place, s.places, 'own',
         s.claimed_at, '', s.handed_in_at {SERVICES} ORDER BY v.number""",
     ),
-    ("punch", "claim_id, act, at, recorded_at, recorded_by_id, evidence, note", PUNCH % ("in", "came", "came")),
-    ("punch", "claim_id, act, at, recorded_at, recorded_by_id, evidence, note", PUNCH % ("out", "gone", "gone")),
+    ("punch", "claim_id, act, at, recorded_at, recorded_by_id, evidence", PUNCH % ("in", "came", "came")),
+    ("punch", "claim_id, act, at, recorded_at, recorded_by_id, evidence", PUNCH % ("out", "gone", "gone")),
     (
         "service_record",
         """id, volunteer_id, claim_id, organization_id, title, category, content, place, responsible_name, served_on,

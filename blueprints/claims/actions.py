@@ -18,6 +18,7 @@ from blueprints.claims.models import (
     ClaimState,
     EvidenceClass,
     Punch,
+    PunchNote,
     Source,
     Watch,
 )
@@ -172,13 +173,18 @@ def _let_go(leaving: Departure) -> None:
     if leaving.volunteer_id is not None:
         release_all(leaving.volunteer_id, now=leaving.now)
         if leaving.data is Leaving.ERASE:
-            _forget_reasons(leaving.volunteer_id)
+            _forget_words(leaving.volunteer_id)
 
 
-def _forget_reasons(volunteer_id: int) -> None:
-    """What the person wrote when cancelling goes with their data; a late one keeps its mark without the words."""
+def _forget_words(volunteer_id: int) -> None:
+    """What the person wrote when cancelling goes with their data; a late one keeps its mark without the words.
+
+    So does what a clerk wrote beside their times: the times stay, append-only, the words do not.
+    """
     mine = db.update(Claim).where(Claim.volunteer_id == volunteer_id, Claim.reason != "")
     db.session.execute(mine.values(reason="-"))
+    punches = db.select(Punch.id).join(Claim, Claim.id == Punch.claim_id).where(Claim.volunteer_id == volunteer_id)
+    db.session.execute(db.delete(PunchNote).where(PunchNote.punch_id.in_(punches)))
 
 
 identity.ON_LEAVE.append(_let_go)
@@ -627,6 +633,9 @@ def undo(punch_id: int, actor: Actor, *, now: datetime) -> Punch:
         raise Refusal(_("Only the latest entry can be undone. Reload the roster to see it."))
     made = _taken_back(wrong, actor, now)
     _trace("undone", made, actor, organization, now, about=claimed)
+    if wrong.evidence is EvidenceClass.A and actor.volunteer_id != claimed.volunteer_id:
+        kind = NoticeKind.CHECK_IN_UNDONE if wrong.act is Act.IN else NoticeKind.CHECK_OUT_UNDONE
+        _told(claimed, shift, kind, now, organization=organization.name)
     return made
 
 

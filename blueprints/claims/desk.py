@@ -10,12 +10,12 @@ from blueprints.claims.models import Act, Claim, EvidenceClass, Punch
 from blueprints.claims.roster import Phase, Row, Sheet
 from blueprints.identity.access import actor, staff
 from blueprints.posts.models import Shift
-from core import clock, display, masks
+from core import clock, display, masks, sought
 from core.actor import Role
 from core.db import db
 from core.forms import Form
 from core.i18n import _
-from core.web import is_poll, respond, row_arg, see_other, submitted, text_arg
+from core.web import is_poll, respond, row_arg, see_other, submitted
 
 bp = Blueprint("claims_desk", __name__)
 SEARCH_FROM = 20  # people; a shorter roster is read faster than searched
@@ -38,6 +38,13 @@ def roster(shift_id: int) -> ResponseReturnValue:
     return response
 
 
+@bp.post("/desk/shifts/<int:shift_id>/roster/searches")
+@staff(Role.CLERK)
+def search_roster(shift_id: int) -> ResponseReturnValue:
+    """What was typed goes on sealed: it may be the end of a phone number."""
+    return see_other(url_for(".roster", shift_id=_shift_or_404(shift_id).id, s=sought.sealed(actor().account_id)))
+
+
 @bp.get("/desk/shifts/<int:shift_id>/roster/print")
 @staff(Role.CLERK)
 def roster_print(shift_id: int) -> ResponseReturnValue:
@@ -47,7 +54,7 @@ def roster_print(shift_id: int) -> ResponseReturnValue:
 
 def _roster_page(sheet: Sheet, claim_id: int | None = None, form: Form | None = None) -> Response:
     """The whole roster, or the row of one claim if only that is swapped."""
-    text = text_arg("q", 40)
+    text = sought.words(actor().account_id)
     row = next((row for row in sheet.rows if row.claim.id == claim_id), None)
     return respond(
         "claims/roster.html",
@@ -123,6 +130,12 @@ def walk_ins(shift_id: int) -> ResponseReturnValue:
     return _walk_in_page(_shift_or_404(shift_id), WalkInForm())
 
 
+@bp.post("/desk/shifts/<int:shift_id>/walk-ins/searches")
+@staff(Role.CLERK)
+def search_walk_ins(shift_id: int) -> ResponseReturnValue:
+    return see_other(url_for(".walk_ins", shift_id=_shift_or_404(shift_id).id, s=sought.sealed(actor().account_id)))
+
+
 @bp.post("/desk/shifts/<int:shift_id>/walk-ins")
 @staff(Role.CLERK)
 def add_walk_in(shift_id: int) -> ResponseReturnValue:
@@ -161,7 +174,7 @@ def _enrollable_or_404(form: WalkInForm) -> int:
 
 
 def _walk_in_page(shift: Shift, form: WalkInForm) -> Response:
-    text = text_arg("q", 40)
+    text = sought.words(actor().account_id)
     sheet = rosters.sheet(shift, clock.now())
     found = queries.candidates(text, actor().reach(Role.CLERK)) if text else []
     return respond(
@@ -169,10 +182,12 @@ def _walk_in_page(shift: Shift, form: WalkInForm) -> Response:
         sheet=sheet,
         form=form,
         text=text,
+        s=request.args.get(sought.NAME) if text else None,
         found=found,
         near={person.id for person in found if actor().may(Role.CLERK, person.registered_with.path)},
         known={row.claim.volunteer_id: row.claim for row in sheet.rows},
         early=sheet.phase is Phase.BEFORE,
+        over=sheet.phase not in (Phase.BEFORE, Phase.OPEN),
         masks=masks,
     )
 

@@ -152,7 +152,25 @@ class Punch(Base):
     recorded_at: Mapped[datetime]
     recorded_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     evidence: Mapped[EvidenceClass]
-    note: Mapped[str] = mapped_column(String(200), default="")
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("punch.id"))
 
     claim: Mapped[Claim] = relationship(lazy="raise_on_sql")
+    remark: Mapped["PunchNote | None"] = relationship(lazy="select")
+
+    @property
+    def note(self) -> str:
+        """How a person knew a time that was stated; empty for what was observed, or once it was erased."""
+        return self.remark.text if self.remark else ""
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self.remark = PunchNote(text=text)
+
+
+class PunchNote(Base):
+    """What somebody wrote beside an observation. It may speak of a person, so unlike that it can be erased."""
+
+    __tablename__ = "punch_note"
+
+    punch_id: Mapped[int] = mapped_column(ForeignKey("punch.id"), unique=True)
+    text: Mapped[str] = mapped_column(String(200))

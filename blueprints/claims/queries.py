@@ -445,6 +445,7 @@ class Told:
 def told_history(claim_id: int) -> list[Told]:
     """Every observation of a claim in the order it was recorded; what only takes back is told by what it undid."""
     recorded = select(Punch, Account.name).join(Account, Account.id == Punch.recorded_by_id)
+    recorded = recorded.options(joinedload(Punch.remark))
     found = db.session.execute(recorded.where(Punch.claim_id == claim_id).order_by(Punch.id)).all()
     undone = {punch.undoes_id: punch.recorded_at for punch, _name in found}
     return [Told(punch, name, undone.get(punch.id)) for punch, name in found if punch.act is not Act.UNDO]

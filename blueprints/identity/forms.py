@@ -423,7 +423,9 @@ class OwnPasswordForm(Form):
 class CodeForm(Form):
     """A code of the phone, or a printed one."""
 
-    code = SecretField(lazy("Code of the phone, or recovery code"), [Filled(lazy("Please enter the code.")), AtMost(40), CodeDigits()])
+    code = SecretField(
+        lazy("Code of the phone, or recovery code"), [Filled(lazy("Please enter the code.")), AtMost(40), CodeDigits()]
+    )
 
 
 class ProofForm(Form):

@@ -88,7 +88,7 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
     # The pledge of 中国注册志愿者管理办法 (2013).
     Purpose.PLEDGE: (
         Agreement(
-            "2026-11",
+            "1",
             (
                 lazy(
                     "I wish to be a volunteer with honour. I promise: to do what I can, without reward, "
@@ -101,7 +101,7 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
     ),
     Purpose.REGISTRATION: (
         Agreement(
-            "2026-11",
+            "1",
             (
                 lazy(
                     "Who: the organization you register with, and the offices above it, keep your data in this "
@@ -132,7 +132,7 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
     ),
     Purpose.ID_NUMBER: (
         Agreement(
-            "2026-11",
+            "1",
             (
                 lazy(
                     "The ID number is not needed to volunteer. If you give it, it is kept encrypted, and used "
@@ -144,7 +144,7 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
     ),
     Purpose.LEAGUE: (
         Agreement(
-            "2026-11",
+            "1",
             (
                 lazy(
                     "Membership of the League is not needed to volunteer. If you name your branch, its "

@@ -50,6 +50,8 @@ class NoticeKind(StrEnum):
     ACCOUNT_CLAIMED = "account_claimed"
     GUARDIAN_RECORDED = "guardian_recorded"
     GUARDIAN_WITHDRAWN = "guardian_withdrawn"
+    CHECK_IN_UNDONE = "check_in_undone"
+    CHECK_OUT_UNDONE = "check_out_undone"
     SKILL_VERIFIED = "skill_verified"
     PIN_RESET = "pin_reset"
     SECOND_STEP_SET_UP = "second_step_set_up"

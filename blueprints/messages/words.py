@@ -76,6 +76,13 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s recorded that your guardian's consent is withdrawn. While you are under 18, your coming "
         "claims are cancelled, and you can claim again once a new consent is on record."
     ),
+    K.CHECK_IN_UNDONE: lazy(
+        "%(organization)s undid your check-in of “%(title)s”, %(when)s. "
+        "If you are or were there, please tell the clerk."
+    ),
+    K.CHECK_OUT_UNDONE: lazy(
+        "%(organization)s undid your check-out of “%(title)s”, %(when)s. If you had left, please tell the clerk."
+    ),
     K.SKILL_VERIFIED: lazy("%(organization)s has seen the proof of your skill: %(skill)s."),
     K.PIN_RESET: lazy(
         "%(organization)s gave you a new PIN for the station's tablet. "

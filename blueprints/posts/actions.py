@@ -324,6 +324,16 @@ def _index(post: Post) -> None:
     post.search_text = queries.folded(" ".join(words))
 
 
+def index_again(organization_id: int, *, now: datetime) -> None:
+    """The organization has another name: let its posts be found by that, on open lists at once."""
+    coming = db.select(Shift).join(Shift.post).where(Post.organization_id == organization_id, Shift.starts_at > now)
+    locked = coming.where(Shift.state == ShiftState.OPEN).order_by(Shift.id).with_for_update(of=Shift)
+    for shift in db.session.scalars(locked):
+        shift.revision += 1
+    for post in db.session.scalars(db.select(Post).where(Post.organization_id == organization_id)):
+        _index(post)
+
+
 def _in_every_language(post: Post) -> list[str]:
     words = []
     for language in LANGUAGES:

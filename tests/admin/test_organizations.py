@@ -134,6 +134,17 @@ def test_an_organization_within_another_of_mine_is_drawn_once(client, world):
     assert page.count(f'href="/desk/organizations/{world.town.id}"') == 1
 
 
+def test_posts_are_found_by_the_new_name_of_their_organization_at_once(client, world):
+    shift = make_shift(make_post(world.station, title="护河"), starts_at=START)
+    revision = shift.revision
+    actions.edit(world.station.id, world.qian, name="南溪社区志愿服务站", phone="", address="", now=BEFORE)
+    db.session.commit()
+    assert "护河" in client.get("/", query_string={"q": "南溪"}).text
+    assert "护河" not in client.get("/", query_string={"q": "烟雨社区志愿服务站"}).text
+    db.session.refresh(shift)
+    assert shift.revision > revision
+
+
 def test_a_search_finds_by_any_part_of_the_name_within_the_subtree(client, world):
     sign_in(client, world.qian.account_id)
     page = client.get("/desk/organizations?q=志愿服务站").text

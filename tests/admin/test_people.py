@@ -71,7 +71,7 @@ def test_people_of_other_organizations_are_not_found(world):
 
 def test_the_page_shows_masked_numbers_only(client, world):
     sign_in(client, world.chen.account_id)
-    page = client.get("/desk/people?q=林").text
+    page = client.post("/desk/people/searches", data={"q": "林"}, follow_redirects=True).text
     assert "林小满" in page
     assert phone_of(world.lin)[-8:] not in page
 

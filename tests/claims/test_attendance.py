@@ -6,6 +6,7 @@ import pytest
 
 from blueprints.claims import actions, queries
 from blueprints.claims.models import Act, ClaimState, EvidenceClass, Punch, Source
+from blueprints.messages.models import Notice
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, claim, post_of
@@ -91,6 +92,25 @@ def test_only_the_latest_entry_is_undone_and_both_rows_stay(world, held):
     with pytest.raises(Refusal, match="latest"):
         actions.undo(wrong.id, world.chen, now=START + 3 * MINUTE)
     assert [punch.act for punch in queries.history(held.id)] == [Act.IN, Act.OUT, Act.UNDO]
+
+
+@pytest.mark.parametrize("act", ["in", "out"])
+def test_whoever_checked_in_alone_is_told_when_a_clerk_undoes_it(world, held, act):
+    lin = actor_of(world.lin)
+    last = actions.check_in(held.id, queries.day_code(held.shift_id, START), lin, now=START)
+    if act == "out":
+        last = actions.check_out(held.id, queries.day_code(held.shift_id, START + HOUR), lin, now=START + HOUR)
+    db.session.flush()
+    actions.undo(last.id, world.chen, now=START + HOUR)
+    kinds = db.session.scalars(db.select(Notice.kind).where(Notice.account_id == world.lin.account_id))
+    assert list(kinds)[-1].value == f"check_{act}_undone"
+
+
+def test_a_slip_of_the_clerks_own_finger_is_nobodys_news(world, held):
+    wrong = mark(held, Act.IN, world.chen, START)
+    before = db.session.scalar(db.select(db.func.count(Notice.id)))
+    actions.undo(wrong.id, world.chen, now=START + MINUTE)
+    assert db.session.scalar(db.select(db.func.count(Notice.id))) == before
 
 
 def test_a_clerk_of_another_station_marks_nobody(world, held):

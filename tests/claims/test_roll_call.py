@@ -59,6 +59,10 @@ def roster(shift):
     return f"/desk/shifts/{shift.id}/roster"
 
 
+def search(client, page, text):
+    return client.post(f"{page}/searches", data={"q": text}, follow_redirects=True).text
+
+
 def tap(client, claim, act, **headers):
     return client.post(f"/desk/claims/{claim.id}/punches", data={"act": act}, headers=headers)
 
@@ -169,7 +173,8 @@ def test_a_poll_without_news_has_no_body_and_with_news_keeps_the_message(chen, s
 
 
 def test_a_search_and_a_tap_take_no_tag_with_them(chen, shift, held):
-    answers = [chen.get(f"{roster(shift)}?{query}", headers=ROW) for query in ("q=林", f"claim={held.id}")]
+    searched = chen.post(f"{roster(shift)}/searches", data={"q": "林"}, headers=ROW).headers["Location"]
+    answers = [chen.get(address, headers=ROW) for address in (searched, f"{roster(shift)}?claim={held.id}")]
     assert ["HX-PTag" in answer.headers for answer in answers] == [False, False]
 
 
@@ -184,13 +189,22 @@ def test_the_poll_brings_a_new_code_and_the_end_of_the_shift(chen, at, shift):
     assert "hx-trigger" not in chen.get(roster(shift)).text, "when all is over, nobody asks any more"
 
 
+def test_nobody_is_offered_to_be_added_once_the_shift_has_ended(chen, at, world, shift):
+    assert "/walk-ins" in chen.get(roster(shift)).text
+    at(END + MINUTE)
+    assert "/walk-ins" not in chen.get(roster(shift)).text
+    page = found(chen, shift, "周晓航")
+    assert "until a shift ends" in page
+    assert "周晓航" not in page
+
+
 def test_a_long_roster_is_searched_by_name_phone_or_place(chen, world):
     shift = make_shift(make_post(world.station), places=30)
     claims = [claim(shift, make_volunteer(f"测试{n}号", world.station)) for n in range(21)]
     phone = rosters.sheet(shift, START).rows[7].claim.volunteer.account.phone
 
     def shown(text):
-        page = chen.get(roster(shift), query_string={"q": text}).text
+        page = search(chen, roster(shift), text)
         return set(map(int, re.findall(r'id="claim-(\d+)"', page)))
 
     assert 'id="roster-q"' in chen.get(roster(shift)).text
@@ -198,7 +212,7 @@ def test_a_long_roster_is_searched_by_name_phone_or_place(chen, world):
     assert claims[7].id in shown(phone[-4:])
     assert shown("21") >= {claims[20].id}
     assert shown(SCRIPT) == set()
-    assert SCRIPT not in chen.get(roster(shift), query_string={"q": SCRIPT}).text
+    assert SCRIPT not in search(chen, roster(shift), SCRIPT)
 
 
 def test_the_roster_asks_the_database_as_often_for_two_people_as_for_twenty(chen, world):
@@ -228,7 +242,7 @@ def test_the_sheet_for_paper_masks_phones_and_keeps_lines_for_walk_ins(chen, shi
 
 
 def found(client, shift, text):
-    return client.get(f"/desk/shifts/{shift.id}/walk-ins", query_string={"q": text}).text
+    return search(client, f"/desk/shifts/{shift.id}/walk-ins", text)
 
 
 def test_people_of_the_area_are_found_by_name_number_and_the_end_of_the_phone(chen, world, shift):
@@ -274,7 +288,8 @@ def test_the_rules_of_claiming_hold_for_walk_ins(chen, world, shift):
     minor = make_volunteer("小周", world.station, birth_date=clock.today(START) - timedelta(days=16 * 365))
     waiting = make_volunteer("待审", world.station, state=VolunteerState.SUBMITTED)
     for volunteer, name in ((minor, "小周"), (waiting, "待审")):
-        answer = chen.post(f"/desk/shifts/{shift.id}/walk-ins?q={name}", data={"volunteer": volunteer.id})
+        page = chen.post(f"/desk/shifts/{shift.id}/walk-ins/searches", data={"q": name}).headers["Location"]
+        answer = chen.post(page, data={"volunteer": volunteer.id})
         assert answer.status_code == 409
         assert re.search(rf'id="form-errors-title">{name}: ', answer.text)
 

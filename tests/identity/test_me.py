@@ -397,7 +397,7 @@ def agreed(account_id, *purposes):
 def test_consents_are_listed_with_version_and_date(client, lin):
     agreed(lin.account_id, Purpose.PLEDGE, Purpose.REGISTRATION)
     page = client.get("/me/consents").text
-    assert page.count("Version 2026-11, agreed on 23 Nov 2026") == 2
+    assert page.count("Version 1, agreed on 23 Nov 2026") == 2
     assert "Withdraw" not in page.replace("To withdraw", "")
 
 

@@ -1,4 +1,4 @@
-"""The second step at sign-in: a phone's codes, recovery codes, who must have it, and what happens when both are lost."""
+"""The second step at sign-in: codes of a phone, recovery codes, who must have it, and what if both are lost."""
 
 from datetime import timedelta
 

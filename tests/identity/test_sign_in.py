@@ -351,6 +351,38 @@ def test_a_public_form_without_its_token_is_explained(app, client, monkeypatch):
     assert "reload the page" in answer.text
 
 
+def test_a_form_from_before_the_session_opens_its_page_anew_and_keeps_what_was_typed(app, client, lin, monkeypatch):
+    sign_in(client, lin.id)
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    page = "http://localhost/me/profile"
+    answer = client.post("/me/profile", data={"email": "kept@example.com"}, headers={"Referer": page})
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/me/profile")
+    shown = client.get("/me/profile").text
+    assert "send it again" in shown
+    assert "kept@example.com" in shown
+
+
+def test_another_sites_form_fills_nothing_in(app, client, lin, monkeypatch):
+    sign_in(client, lin.id)
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    for headers in ({}, {"Referer": "https://evil.example/"}):
+        answer = client.post("/me/profile", data={"email": "evil@example.com"}, headers=headers)
+        assert answer.status_code == 400
+    assert "evil@example.com" not in client.get("/me/profile").text
+
+
+def test_a_registration_sent_again_after_it_was_taken_leads_to_ones_own_page(app, client, monkeypatch):
+    make_organization()
+    assert client.post("/registration", data=registration()).status_code == 303
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", True)
+    page = "http://localhost/registration?division=330402010028"
+    answer = client.post("/registration", data=registration(), headers={"Referer": page})
+    assert answer.status_code == 303
+    assert client.get(answer.headers["Location"]).headers["Location"] == "/me"
+    assert "Your registration is sent" in client.get("/me").text
+    assert db.session.scalar(select(func.count(Account.id))) == 1
+
+
 @pytest.mark.usefixtures("client")
 def test_a_changed_password_closes_the_door_between_try_and_entry(lin):
     lin.password_hash = HASH
