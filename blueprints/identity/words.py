@@ -156,7 +156,7 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
     ),
     Purpose.LOCATION: (
         Agreement(
-            "2026-11",
+            "1",
             (
                 lazy(
                     "Your location is not needed to check in. If you agree, your phone is asked where it is when "
