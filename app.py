@@ -17,6 +17,7 @@ from blueprints.admin import routes as admin_routes
 from blueprints.admin import words as admin_words
 from blueprints.claims import changes as claims_changes
 from blueprints.claims import desk as claims_desk
+from blueprints.claims import exchanges as claims_exchanges
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
 from blueprints.claims import words as claims_words
@@ -53,6 +54,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_desk.bp,
     claims_requests.bp,
     rollcall_desk.bp,
+    claims_exchanges.bp,
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,

@@ -21,8 +21,9 @@ from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
 from blueprints.claims import actions as claims
+from blueprints.claims import handovers
 from blueprints.claims import queries as claimed
-from blueprints.claims.models import Act, Claim, ClaimState
+from blueprints.claims.models import Act, Audience, Claim, ClaimState
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
 from blueprints.messages import actions as messages
@@ -662,6 +663,21 @@ def _asked(scene: Scene) -> None:
     scene.play.at(scene.published_at + 2 * HOUR - MINUTE, approve)
 
 
+def _passing_on(scene: Scene) -> None:
+    """All places are held; one holder looks openly for a stand-in, another has asked the demo's volunteer by name."""
+
+    def seek(now: datetime, number: int, audience: Audience) -> None:
+        holder, volunteer = _first(scene, number, 0)
+        held = claimed.live_claim(scene.shift.id, holder.volunteer_id or 0)
+        asked = db.session.get(Volunteer, volunteer.volunteer_id) if audience is Audience.PERSON else None
+        if held:
+            handovers.seek(held.id, holder, audience=audience, asked=asked, now=now)
+
+    scene.claiming(_first(scene, 5, 6, 7), at=scene.published_at + HOUR)
+    scene.play.at(scene.play.now - 6 * HOUR, lambda now: seek(now, 6, Audience.ANYBODY))
+    scene.play.at(scene.play.now - 2 * HOUR, lambda now: seek(now, 7, Audience.PERSON))
+
+
 STORIES: dict[str, Callable[[Scene], None]] = {
     "stated late": _stated_late,
     "not handed in": _not_handed_in,
@@ -676,6 +692,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
     "cancelled": _cancelled,
     "changed": _changed,
     "asked": _asked,
+    "passing on": _passing_on,
 }
 
 

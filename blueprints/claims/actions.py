@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
-from blueprints.claims import queries
+from blueprints.claims import queries, seeking
 from blueprints.claims.models import (
     LIVE_STATES,
     NEXT_STATES,
+    RUNNING,
     Act,
     Claim,
     ClaimState,
     EvidenceClass,
+    Handover,
+    HandoverState,
     Punch,
     PunchNote,
     Source,
@@ -24,14 +27,14 @@ from blueprints.claims.models import (
 )
 from blueprints.identity import actions as identity
 from blueprints.identity.actions import Departure
-from blueprints.identity.models import Leaving, Volunteer
+from blueprints.identity.models import Account, Leaving, Volunteer
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts import actions as posts
 from blueprints.posts.models import Post, Shift, ShiftState
-from core import audit, display
+from core import audit, display, masks
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
@@ -172,6 +175,7 @@ def release_all(volunteer_id: int, *, now: datetime) -> None:
 def _let_go(leaving: Departure) -> None:
     if leaving.volunteer_id is not None:
         release_all(leaving.volunteer_id, now=leaving.now)
+        _no_longer_asked(leaving.volunteer_id, leaving.now)
         if leaving.data is Leaving.ERASE:
             _forget_words(leaving.volunteer_id)
 
@@ -199,12 +203,14 @@ def approve(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
     post, volunteer = db.session.get_one(Post, shift.post_id), db.session.get_one(Volunteer, asked.volunteer_id)
     if sentence := queries.unfit_because(shift, post, volunteer):
         raise Refusal(sentence)
+    _trace("request approved", asked, actor, organization, now)
+    if handover := seeking.agreed_for(asked.id):
+        return pass_on(handover, volunteer, shift, now)
     _lapse(shift, now)
     place = next(iter(queries.free_places(shift)), None)
     _move(asked, ClaimState.HELD if place else ClaimState.WAITING, place)
     shift.revision += 1
     db.session.flush()
-    _trace("request approved", asked, actor, organization, now)
     _tell_where(asked, shift, now)
     return asked
 
@@ -239,6 +245,81 @@ def end_requests(now: datetime) -> int:
             _end(asked, shift, ClaimState.UNANSWERED, reason="", now=now)
             _told(asked, shift, NoticeKind.REQUEST_UNANSWERED, now)
     return len(shifts)
+
+
+# --- a place goes over to somebody else ----------------------------------------------------------------------
+
+
+def pass_on(handover: Handover, taker: Volunteer, shift: Shift, now: datetime) -> Claim:
+    """Give the numbered place of the one who looks for a stand-in to the one who takes over; all is locked."""
+    given = lock(Claim, handover.claim_id)
+    place, giver = given.place or 0, db.session.get_one(Volunteer, given.volunteer_id)
+    if _attended_ids([given]):
+        raise Refusal(_("This person is checked in already, so the place stays as it is."))
+    _end(given, shift, ClaimState.PASSED_ON, reason="", now=now)
+    taken = receive(shift, taker, place, Source.STAND_IN, now)
+    handover.state, handover.taken_id, handover.ended_at = HandoverState.DONE, taken.id, now
+    db.session.flush()
+    _told(taken, shift, NoticeKind.CLAIM_HELD, now, place=place)
+    person = masks.name(db.session.get_one(Account, taker.account_id).name)
+    _told(given, shift, NoticeKind.PLACE_TAKEN, now, person=person)
+    names = {"giver": masks.name(db.session.get_one(Account, giver.account_id).name), "person": person}
+    tell_clerks(shift, NoticeKind.PLACE_PASSED_ON, now, place=place, **names)
+    return taken
+
+
+def receive(shift: Shift, volunteer: Volunteer, place: int, source: Source, now: datetime) -> Claim:
+    """Hold this very place from now on; whoever waited or had asked goes on from there."""
+    db.session.flush()  # the place must be free before the next claim can hold it
+    mine = queries.live_claim(shift.id, volunteer.id)
+    if mine is None:
+        return _new_claim(shift, volunteer, ClaimState.HELD, place, source, now)
+    _move(mine, ClaimState.HELD, place)
+    mine.source = source
+    shift.revision += 1
+    db.session.flush()
+    return mine
+
+
+def tell_clerks(shift: Shift, kind: NoticeKind, now: datetime, **values: Any) -> None:
+    """Tell the clerks of the organization that offers the shift; the link leads to its roster."""
+    post = db.session.get_one(Post, shift.post_id)
+    values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
+    for account_id in seeking.clerks_of(queries.organization_of(shift)):
+        tell(account_id, kind, now=now, path=f"/desk/shifts/{shift.id}/roster", **values)
+
+
+def _loosen_handovers(ended: Claim, now: datetime) -> None:
+    """The search of somebody who gave up the place is over; whoever had agreed and steps back leaves it open."""
+    about = or_(Handover.claim_id == ended.id, Handover.taken_id == ended.id)
+    running = select(Handover).where(about, Handover.state.in_(RUNNING))
+    for handover in db.session.scalars(running.with_for_update(of=Handover)).all():
+        handover.taken_id = None
+        if handover.claim_id == ended.id:
+            handover.state, handover.ended_at = HandoverState.ENDED, now
+        else:
+            handover.state = HandoverState.OPEN
+
+
+def _end_handovers(shift: Shift, now: datetime) -> None:
+    """What people agreed about belonged to the shift as it was; whoever still holds a place is told."""
+    for handover in seeking.touching(shift.id):
+        end_handover(handover, NoticeKind.HANDOVER_ENDED, HandoverState.ENDED, now)
+
+
+def end_handover(handover: Handover, kind: NoticeKind, state: HandoverState, now: datetime) -> None:
+    """End a search without success and tell the holder, who keeps the place."""
+    handover.state, handover.ended_at, handover.taken_id = state, now, None
+    given = db.session.get_one(Claim, handover.claim_id)
+    if given.state is ClaimState.HELD:
+        _told(given, db.session.get_one(Shift, given.shift_id), kind, now)
+
+
+def _no_longer_asked(volunteer_id: int, now: datetime) -> None:
+    """Somebody who leaves stands in for nobody; whoever asked them is told."""
+    asked = select(Handover).where(Handover.asked_id == volunteer_id, Handover.state.in_(RUNNING))
+    for handover in db.session.scalars(asked.with_for_update(of=Handover)).all():
+        end_handover(handover, NoticeKind.HANDOVER_REFUSED, HandoverState.REFUSED, now)
 
 
 # --- claiming opens later ------------------------------------------------------------------------------------
@@ -405,6 +486,7 @@ def _call_off(shift: Shift, reason: str, now: datetime) -> None:
     for claimed in claims:
         _end(claimed, shift, ClaimState.CALLED_OFF, reason=reason, now=now)
         _told(claimed, shift, NoticeKind.SHIFT_CANCELLED, now, reason=reason)
+    _end_handovers(shift, now)  # of people elsewhere who wanted to come here
     posts.mark_cancelled(shift, reason, now=now)
 
 
@@ -445,6 +527,8 @@ def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str) ->
             if sentence and claimed.id in attended:
                 raise Refusal(_("Somebody who is checked in would no longer fit: %(reason)s", reason=sentence))
             _kept_or_ended(claimed, shift, post, sentence, reason, now)
+        if reason:
+            _end_handovers(shift, now)
         _fill(shift, now)
 
 
@@ -783,6 +867,7 @@ def _move(moved: Claim, state: ClaimState, place: int | None = None, until: date
 
 
 def _end(ended: Claim, shift: Shift, state: ClaimState, *, reason: str, now: datetime) -> None:
+    _loosen_handovers(ended, now)
     _move(ended, state)
     ended.ended_at, ended.reason = now, reason
     shift.revision += 1

@@ -19,7 +19,7 @@ from sqlalchemy.orm import aliased, joinedload
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Integer
 
-from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
+from blueprints.claims.models import LIVE_STATES, Audience, Claim, ClaimState, Handover, HandoverState
 from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search, cursor
 from blueprints.identity import queries as identity
 from blueprints.identity.models import Volunteer
@@ -137,6 +137,7 @@ class Seen:
     shift: Shift
     taken: int
     waiting: int
+    seeking: int = 0  # how many places look openly for a stand-in
 
     @property
     def post(self) -> Post:
@@ -150,10 +151,20 @@ class Seen:
 def seen(ids: Iterable[int]) -> dict[int, Seen]:
     """The shifts as a card or a page shows them, in one query."""
     waiting = select(func.count()).where(Claim.shift_id == Shift.id, Claim.state == ClaimState.WAITING)
-    wanted = select(Shift, _taken(Shift.id), waiting.scalar_subquery()).where(Shift.id.in_(list(ids)))
+    columns = (Shift, _taken(Shift.id), waiting.scalar_subquery(), _seeking(Shift.id))
+    wanted = select(*columns).where(Shift.id.in_(list(ids)))
     whole = joinedload(Shift.post, innerjoin=True).joinedload(Post.organization, innerjoin=True)
     rows = db.session.execute(wanted.options(whole))
-    return {shown.id: Seen(shown, taken, line) for shown, taken, line in rows}
+    return {shown.id: Seen(shown, *numbers) for shown, *numbers in rows}
+
+
+def _seeking(shift_id: Any) -> Any:
+    """How many holders of a shift look openly for a stand-in."""
+    given = aliased(Claim)
+    sought = select(func.count(Handover.id)).join(given, given.id == Handover.claim_id)
+    anybody = sought.where(Handover.audience == Audience.ANYBODY, Handover.wanted_shift_id.is_(None))
+    running = anybody.where(given.shift_id == shift_id, Handover.state == HandoverState.OPEN)
+    return running.correlate(Shift).scalar_subquery()
 
 
 @dataclass(frozen=True, slots=True)

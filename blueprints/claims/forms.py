@@ -1,14 +1,17 @@
 """What the clerk fills in at the roll-call."""
 
 from datetime import datetime, time
+from typing import Any
 
 from wtforms import HiddenField, IntegerField, SelectChoice, SelectField, StringField, TimeField
-from wtforms.validators import NumberRange
+from wtforms.validators import NumberRange, ValidationError
 
-from blueprints.claims.models import Act
+from blueprints.claims.models import Act, Audience
+from blueprints.claims.words import WORDS
+from blueprints.posts.forms import Choice, Radios
 from core import clock
 from core.forms import AtMost, Filled, Form
-from core.i18n import lazy
+from core.i18n import _, lazy
 
 CLOCK = ["%H:%M", "%H:%M:%S"]
 
@@ -31,6 +34,55 @@ class ReleaseForm(Form):
 
 class DeclineForm(Form):
     reason = StringField(lazy("Reason"), [Filled(lazy("Please give a reason: the person reads it.")), AtMost(200)])
+
+
+def _audiences() -> list[SelectChoice]:
+    return [SelectChoice(each.value, WORDS[each]) for each in (Audience.ANYBODY, Audience.PERSON, Audience.LINK)]
+
+
+class SearchPersonForm(Form):
+    """Whom to ask; a person is named by name and number together."""
+
+    audience = Radios(lazy("Whom do you ask?"), choices=_audiences, default=Audience.ANYBODY.value)
+    name = StringField(lazy("Name"), [AtMost(40)])
+    contact = StringField(
+        lazy("Phone or volunteer number"),
+        [AtMost(40)],
+        description=lazy("Only for somebody you know: both must fit."),
+    )
+
+    def validate_name(self, field: Any) -> None:
+        if self.audience.data == Audience.PERSON and not field.data:
+            raise ValidationError(_("Please enter the name."))
+
+    def validate_contact(self, field: Any) -> None:
+        if self.audience.data == Audience.PERSON and not field.data:
+            raise ValidationError(_("Please enter the phone or the volunteer number."))
+
+    def wanted_id(self) -> int | None:
+        """The shift wanted in return, if it is a swap."""
+        return None
+
+
+class StandInForm(SearchPersonForm):
+    """Whom the holder asks to take over the place."""
+
+
+class SwapForm(SearchPersonForm):
+    """The shift one would rather serve on, and who of its holders is asked."""
+
+    audience = Radios(
+        lazy("Whom do you ask?"),
+        choices=lambda: [
+            SelectChoice(Audience.ANYBODY.value, lazy("Everyone on that shift")),
+            SelectChoice(Audience.PERSON.value, WORDS[Audience.PERSON]),
+        ],
+        default=Audience.ANYBODY.value,
+    )
+    wanted = Choice(lazy("Shift you would rather serve on"), [Filled(lazy("Please choose a shift."))], choices=[])
+
+    def wanted_id(self) -> int | None:
+        return int(self.wanted.data)
 
 
 class SettlementForm(Form):

@@ -29,6 +29,7 @@ class ClaimState(StrEnum):
     LAPSED = "lapsed"  # the offer was not taken up
     CALLED_OFF = "called_off"  # the shift was cancelled, or the rules changed
     DECLINED = "declined"  # the organizer said no, with a reason
+    PASSED_ON = "passed_on"  # somebody else took over the place
     UNANSWERED = "unanswered"  # nobody had answered the request when the shift began
 
 
@@ -40,6 +41,7 @@ ENDED = (
     ClaimState.CALLED_OFF,
     ClaimState.DECLINED,
     ClaimState.UNANSWERED,
+    ClaimState.PASSED_ON,
 )
 NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
     ClaimState.REQUESTED: (
@@ -52,7 +54,7 @@ NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
     ),
     ClaimState.WAITING: (ClaimState.HELD, ClaimState.OFFERED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
     ClaimState.OFFERED: (ClaimState.HELD, ClaimState.LAPSED, ClaimState.CANCELLED, ClaimState.CALLED_OFF),
-    ClaimState.HELD: (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.CALLED_OFF),
+    ClaimState.HELD: (ClaimState.CANCELLED, ClaimState.LATE, ClaimState.CALLED_OFF, ClaimState.PASSED_ON),
     **dict.fromkeys(ENDED, ()),
 }
 LIVE = text("state IN ('held', 'offered', 'waiting', 'requested')")
@@ -64,6 +66,8 @@ class Source(StrEnum):
     OWN = "own"
     DESK = "desk"  # a clerk claimed for somebody who called or came by
     WALK_IN = "walk_in"
+    STAND_IN = "stand_in"  # took over somebody's place
+    SWAP = "swap"  # exchanged places with somebody
 
 
 class Claim(Base):
@@ -101,6 +105,53 @@ class Claim(Base):
 
     shift: Mapped[Shift] = relationship(foreign_keys=[shift_id], lazy="raise_on_sql", overlaps="claims")
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+
+
+class HandoverState(StrEnum):
+    OPEN = "open"
+    AGREED = "agreed"  # somebody agreed, and the organizer of an approval post decides
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"  # by the person who was asked
+    ENDED = "ended"  # the shift began or changed, or the place is no longer held
+
+
+class Audience(StrEnum):
+    """Who may take over a place."""
+
+    PERSON = "person"  # one person, named
+    LINK = "link"  # whoever is given the link
+    ANYBODY = "anybody"  # it is shown on the list; a swap is shown to everyone on the wanted shift
+
+
+RUNNING = (HandoverState.OPEN, HandoverState.AGREED)
+STILL_RUNNING = text("state IN ('open', 'agreed')")
+
+
+class Handover(Base):
+    """The holder of a place looks for a stand-in, or for a swap with `wanted_shift_id`; until then they hold it."""
+
+    __tablename__ = "handover"
+    __table_args__ = (
+        CheckConstraint("(audience = 'person') = (asked_id IS NOT NULL)", name="a_person_is_named"),
+        CheckConstraint("(state IN ('open', 'agreed')) = (ended_at IS NULL)", name="ended_ones_say_when"),
+        CheckConstraint("(state IN ('agreed', 'done')) = (taken_id IS NOT NULL)", name="taken_ones_say_by_whom"),
+        Index(
+            "uq_handover_running", "claim_id", unique=True, sqlite_where=STILL_RUNNING, postgresql_where=STILL_RUNNING
+        ),
+    )
+
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claim.id"), index=True)
+    wanted_shift_id: Mapped[int | None] = mapped_column(ForeignKey("shift.id"), index=True)
+    audience: Mapped[Audience]
+    asked_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    state: Mapped[HandoverState] = mapped_column(default=HandoverState.OPEN)
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    taken_id: Mapped[int | None] = mapped_column(ForeignKey("claim.id"), index=True)  # the claim of who agreed
+
+    claim: Mapped[Claim] = relationship(foreign_keys=[claim_id], lazy="raise_on_sql")
+    wanted_shift: Mapped[Shift | None] = relationship(lazy="raise_on_sql")
 
 
 class Watch(Base):

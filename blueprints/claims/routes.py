@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from blueprints.claims import actions, board, cards, feed, queries, schedule, search
+from blueprints.claims import actions, board, cards, feed, queries, schedule, search, seeking
 from blueprints.claims.board import Asking, fingerprint
 from blueprints.claims.cards import View
 from blueprints.claims.forms import CancellationForm, CodeForm
@@ -109,7 +109,7 @@ def shift(shift_id: int) -> ResponseReturnValue:
     """Everything about a shift, and the one thing the viewer can do with it now."""
     version, standing = board.memory().version.answer(), _standing_or_404(shift_id)
     state = (standing.stage, standing.late, standing.why_not, standing.opens_at, standing.is_watched)
-    shown = _tag(shift_id, standing.seen.shift.revision, *state)
+    shown = _tag(shift_id, standing.seen.shift.revision, *state, standing.sought.version)
     return _unless_known(version, shown, lambda tag: _shift_page(standing, tag))
 
 
@@ -153,6 +153,8 @@ def _about(standing: Standing, tag: str = "", form: Form | None = None) -> dict[
         "date": cards.heading(seen.shift.starts_at)[1],
         "hazards": [Hazard(name) for name in seen.post.hazards],
         "now": clock.now(),
+        "address_of": seeking.token,
+        "base_url": _base_url(),
     }
 
 
@@ -269,6 +271,7 @@ def _days(volunteer_id: int, before: tuple[datetime, int] | None, now: datetime)
     return {
         "days": schedule.by_day(coming),
         "own": schedule.positions(volunteer_id, coming),
+        "sought": seeking.running_of(claim.id for claim in coming),
         "cancel_hours": schedule.cancel_hours(),
         "past": shown,
         "seen": queries.attendances(claim.id for claim in shown),

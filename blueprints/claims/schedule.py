@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import contains_eager
 
-from blueprints.claims import board, queries
+from blueprints.claims import board, queries, seeking
 from blueprints.claims.board import Mine, Seen
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
 from blueprints.claims.queries import Attendance
+from blueprints.claims.seeking import NOTHING_SOUGHT, Sought
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit
@@ -58,6 +59,7 @@ class Standing:
     attendance: Attendance | None
     opens_at: datetime | None = None  # when claiming opens, if that is still to come
     is_watched: bool = False  # whether the viewer is told then
+    sought: Sought = NOTHING_SOUGHT  # stand-ins and swaps
 
     @property
     def cancel_hours(self) -> int:
@@ -89,7 +91,12 @@ def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | N
         late=coming is not None and not queries.leaves_unmarked(coming, seen.shift, now),
         attendance=queries.attendance(begun.id) if begun else None,
         **_opening(seen.shift, viewer, now),
+        sought=_sought(shift_id, live, viewer) if at is Stage.OPEN else NOTHING_SOUGHT,
     )
+
+
+def _sought(shift_id: int, live: Claim | None, viewer: Actor | None) -> Sought:
+    return seeking.sought_on(shift_id, live, viewer.volunteer_id if viewer else None)
 
 
 def _opening(shift: Shift, viewer: Actor | None, now: datetime) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from blueprints.claims import actions, queries
+from blueprints.claims import actions, handovers, queries, seeking
 
 # A question that only reads, and the verb that settles what it found; each in a transaction of its own.
 STEPS: tuple[tuple[Callable[[datetime], bool], Callable[[datetime], int]], ...] = (
     (lambda now: bool(queries.unanswered_shift_ids(now)), actions.end_requests),
     (queries.has_untold_watches, actions.tell_watchers),
+    (lambda now: bool(seeking.due(now)), handovers.end_due),
 )

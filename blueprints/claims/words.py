@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.claims.models import Act, ClaimState, EvidenceClass, Source
+from blueprints.claims.models import Act, Audience, ClaimState, EvidenceClass, HandoverState, Source
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -16,10 +16,22 @@ WORDS: dict[StrEnum, Any] = {
     ClaimState.LAPSED: lazy("Offer lapsed"),
     ClaimState.CALLED_OFF: lazy("Called off"),
     ClaimState.DECLINED: lazy("Declined by the organizer"),
+    ClaimState.PASSED_ON: lazy("Passed on to a stand-in"),
     ClaimState.UNANSWERED: lazy("Not answered in time"),
     Source.OWN: lazy("Claimed by the person"),
     Source.DESK: lazy("Claimed by the station for the person"),
     Source.WALK_IN: lazy("Walk-in"),
+    Source.STAND_IN: lazy("Stand-in"),
+    Source.SWAP: lazy("Swapped"),
+    HandoverState.OPEN: lazy("Looking for somebody"),
+    HandoverState.AGREED: lazy("Agreed, the organizer decides"),
+    HandoverState.DONE: lazy("Taken over"),
+    HandoverState.WITHDRAWN: lazy("Withdrawn"),
+    HandoverState.REFUSED: lazy("Could not"),
+    HandoverState.ENDED: lazy("Search ended"),
+    Audience.PERSON: lazy("Somebody I know"),
+    Audience.LINK: lazy("A link that I pass on myself"),
+    Audience.ANYBODY: lazy("Anybody: show it on the list"),
     Act.IN: lazy("Check-in"),
     Act.OUT: lazy("Check-out"),
     Act.UNDO: lazy("Undone"),

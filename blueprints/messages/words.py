@@ -35,6 +35,31 @@ SENTENCES: dict[NoticeKind, Any] = {
         "Nobody answered your request for “%(title)s”, %(when)s, before it began, so it has ended. We are sorry."
     ),
     K.CLAIMS_OPEN: lazy("“%(title)s”, %(when)s, can be claimed now."),
+    K.STAND_IN_ASKED: lazy("%(person)s asks whether you can stand in at “%(title)s”, %(when)s. Please answer."),
+    K.STAND_IN_WAITS: lazy(
+        "%(person)s is ready to stand in for you at “%(title)s”, %(when)s. The organizer decides; until then the "
+        "place is yours."
+    ),
+    K.SWAP_ASKED: lazy(
+        "%(person)s would like to swap: their place of “%(title)s”, %(when)s, for yours of “%(other_title)s”, "
+        "%(other_when)s. Please answer if that suits you."
+    ),
+    K.SWAP_DONE: lazy(
+        "Swapped: you now hold place %(place)s of “%(title)s”, %(when)s, and no longer one of “%(other_title)s”, "
+        "%(other_when)s."
+    ),
+    K.PLACE_TAKEN: lazy("%(person)s has taken over your place of “%(title)s”, %(when)s. You need not come."),
+    K.PLACE_PASSED_ON: lazy("“%(title)s”, %(when)s: %(person)s takes over place %(place)s from %(giver)s."),
+    K.PLACES_SWAPPED: lazy(
+        "“%(title)s”, %(when)s: %(giver)s and %(person)s have swapped with “%(other_title)s”, %(other_when)s."
+    ),
+    K.HANDOVER_REFUSED: lazy(
+        "The person you asked about “%(title)s”, %(when)s, cannot. The place is still yours; you can ask somebody else."
+    ),
+    K.HANDOVER_ENDED: lazy(
+        "Your search for a stand-in or swap at “%(title)s”, %(when)s, has ended: the shift began or changed. "
+        "You still hold the place."
+    ),
     K.SHIFT_SOON: lazy("Reminder: “%(title)s”, %(when)s, at %(where)s. You hold place %(place)s."),
     K.REGISTRATION_RECEIVED: lazy("Your registration has reached %(organization)s. You can claim once it is approved."),
     K.REGISTRATION_APPROVED: lazy("%(organization)s approved your registration. You can now claim."),
@@ -109,6 +134,9 @@ def sentence(notice: Notice) -> str:
     if "starts" in values:
         pair = (datetime.fromisoformat(values["starts"]), datetime.fromisoformat(values["ends"]))
         values["when"] = display.span(pair)
+    if "other_starts" in values:
+        pair = (datetime.fromisoformat(values["other_starts"]), datetime.fromisoformat(values["other_ends"]))
+        values["other_when"] = display.span(pair)
     if "minutes" in values:
         values["minutes"] = display.minutes(int(values["minutes"]))
     if "until" in values:

@@ -3,7 +3,8 @@
 import pytest
 
 from blueprints.claims import actions as claims
-from blueprints.claims.models import Act
+from blueprints.claims import handovers, seeking
+from blueprints.claims.models import Act, Audience
 from blueprints.identity.models import (
     Consent,
     Grant,
@@ -73,6 +74,7 @@ def ids(world):
     record = records.hand_in(shift.id, world.chen, now=START + 3 * HOUR)[0]
     correction = corrected(world)
     open_claim = claims.claim(make_shift(post, starts_at=START + 24 * HOUR).id, actor_of(world.zhou), now=BEFORE)
+    asked = handovers.seek(open_claim.id, actor_of(world.zhou), audience=Audience.PERSON, asked=world.lin, now=BEFORE)
     grant = db.session.scalars(db.select(Grant).where(Grant.account_id == world.chen.account_id)).one()
     invitation = Invitation(code_hash="x" * 64, name="徐", role=Role.CLERK, organization_id=world.station.id)
     invitation.created_at, invitation.expires_at, invitation.invited_by_id = BEFORE, FOREVER, world.qian.account_id
@@ -113,6 +115,7 @@ def ids(world):
         "act_id": act.id,
         "tablet_id": device.id,
         "flag_id": flag.id,
+        "handover": seeking.token(asked),
     }
 
 
