@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from blueprints.admin import cli, demo_routes
+from blueprints.admin import days as admin_days
 from blueprints.admin import desk as admin_desk
 from blueprints.admin import people as admin_people
 from blueprints.admin import routes as admin_routes
@@ -38,6 +39,9 @@ from blueprints.records import routes as records_routes
 from blueprints.records import words as records_words
 from blueprints.rollcall import desk as rollcall_desk
 from blueprints.rollcall import words as rollcall_words
+from blueprints.series import desk as series_desk
+from blueprints.series import routes as series_routes
+from blueprints.series import words as series_words
 from core import config, display, health, i18n, prefs, security, words
 from core.assets import Assets
 from core.db import db
@@ -58,11 +62,14 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,
+    series_desk.bp,
+    series_routes.bp,
     kiosk_routes.bp,
     kiosk_scans.bp,
     kiosk_own.bp,
     kiosk_desk.bp,
     admin_desk.bp,
+    admin_days.bp,
     admin_people.bp,
     admin_routes.bp,
     demo_routes.bp,
@@ -71,6 +78,7 @@ AREAS_WITH_WORDS = (
     identity_words,
     posts_words,
     claims_words,
+    series_words,
     rollcall_words,
     kiosk_words,
     records_words,

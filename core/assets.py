@@ -13,7 +13,7 @@ from flask import Flask, Response, abort, request
 
 # The order is the cascade: each file is one @layer of this name.
 LAYERS = [
-    *["tokens", "base", "layout", "nav", "flash", "button", "form", "badge", "card", "chips", "rows"],
+    *["tokens", "base", "layout", "nav", "flash", "button", "form", "badge", "card", "chips", "rows", "dates"],
     *["table", "post", "roster", "queue", "record", "outcome", "confirm", "desk", "empty", "pager", "elder"],
     *["utilities", "print"],
 ]

@@ -21,6 +21,8 @@ def init_app(app: Flask) -> None:
         "date": full_date,
         "moment": moment,
         "tile": tile,
+        "month": month,
+        "weekday": weekday,
         "minutes": minutes,
     }
     for name, say in filters.items():
@@ -64,6 +66,16 @@ def tile(when: datetime) -> tuple[str, str, str]:
     that = clock.today(when)
     words = format_date(that, {"zh_Hans": "M月 EEE", "en": "EEE, MMM"}[language()])
     return that.isoformat(), str(that.day), str(words)
+
+
+def month(day: date) -> str:
+    """2026年12月, for a heading over its days."""
+    return str(format_date(day, {"zh_Hans": "y年M月", "en": "MMMM y"}[language()]))
+
+
+def weekday(day: date) -> str:
+    """5日 周六, under the heading of a month."""
+    return str(format_date(day, {"zh_Hans": "d日 EEE", "en": "EEE d"}[language()]))
 
 
 def moment(when: datetime) -> str:

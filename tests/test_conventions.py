@@ -17,10 +17,12 @@ from core.i18n import speaking
 ROOT = Path(__file__).parent.parent
 AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "rollcall", "kiosk", "records", "admin"]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
-# tries to count what somebody could guess, and the roster for whoever shows it elsewhere.
+# tries to count what somebody could guess, the roster for whoever shows it elsewhere,
+# whom a change touches, how a card is counted, and what a shift must be.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
 SHARED |= {"seals", "proof"}
 SHARED |= {"handovers"}  # verbs of claims that the demo plays
+SHARED |= {"affected", "board", "rules"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -62,7 +64,7 @@ LAYERS = {
     for number, names in enumerate(
         [
             ["models"],
-            ["words", "wording", "rules"],
+            ["words", "wording", "rules", "pattern"],
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,
@@ -77,6 +79,8 @@ LAYERS = {
                 "people",
                 "changes",
                 "demo_routes",
+                "days",
+                "months",
                 "requests",
                 "scans",
                 "own",

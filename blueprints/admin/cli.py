@@ -28,7 +28,7 @@ from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Division, OrganizationKind
 from blueprints.records import proof, seals
 from blueprints.records import queries as records
-from core import clock, passwords, schema
+from core import clock, passwords, schema, workdays
 from core.db import db, reading
 from core.health import revisions
 from core.i18n import LANGUAGES
@@ -216,7 +216,10 @@ def worker_command(once: bool) -> None:
     done = worker.work()
     while done.is_partial:
         done = worker.work()
-    click.echo(f"offers {done.offers}, reminders {done.reminders}, mails {done.mails[0]}, not taken {done.mails[1]}")
+    click.echo(
+        f"offers {done.offers}, reminders {done.reminders}, shifts {done.shifts}, "
+        f"mails {done.mails[0]}, not taken {done.mails[1]}"
+    )
     raise SystemExit(1 if done.crashes else 0)
 
 
@@ -425,6 +428,7 @@ def _begin(name: str | None, division_id: int, divisions: Path | None) -> None:
             "more, use `manage.py slip`; see docs/operations.md."
         )
     organizations.load_divisions(divisions or organizations.JIAXING)
+    _fill_calendar()
     place = db.session.get(Division, division_id)
     if place is None:
         raise Refusal(f"There is no place with the code {division_id}. Choose one of the tree with --division.")
@@ -457,6 +461,14 @@ def slip_command(phone: str, purpose: str) -> None:
     with current_app.test_request_context(base_url="http://127.0.0.1:8000"):
         link = links.public(url_for("identity.slip_of_mail", code=code))
     click.echo(f"Open this link and enter the phone number. It is good for three hours and works once:\n{link}")
+
+
+def _fill_calendar() -> None:
+    """Enter the announced holidays of this year and of the next, as far as this version knows them."""
+    now = clock.real()
+    year = clock.today(now).year
+    for known in {year, year + 1} & {*workdays.package_years()}:
+        organizations.fill_calendar(known, actor=None, now=now)
 
 
 COMMANDS = (

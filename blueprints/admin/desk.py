@@ -33,6 +33,7 @@ from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("desk", __name__)
 Item = tuple[str, str, str, int | str | None, bool]
+TOP_ONLY = ("/desk/settings", "/desk/calendar")
 CLERK, CONFIRMER, ADMINISTRATOR = Role.CLERK, Role.CONFIRMER, Role.ADMINISTRATOR
 
 
@@ -48,7 +49,7 @@ def desk_nav() -> list[Item]:
     return [
         (label, url, picture, _shown(count), request.path == url or (url != "/desk" and _inside(url)))
         for label, url, picture, count, roles in _entries()
-        if any(asking.can(role) for role in roles) and (url != "/desk/settings" or queries.runs_the_top(asking))
+        if any(asking.can(role) for role in roles) and (url not in TOP_ONLY or queries.runs_the_top(asking))
     ]
 
 
@@ -67,6 +68,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Roles"), "/desk/roles", "shield", 0, (ADMINISTRATOR,)),
         (_("Trace of changes"), "/desk/audit", "list", 0, (ADMINISTRATOR,)),
         (_("Rules"), "/desk/settings", "filter", 0, (ADMINISTRATOR,)),
+        (_("Calendar"), "/desk/calendar", "calendar", 0, (ADMINISTRATOR,)),
     ]
 
 

@@ -28,6 +28,7 @@ from blueprints.identity import queries as identity
 from blueprints.identity.models import Grant, SecondFactor
 from blueprints.messages.models import Delivery, DeliveryState
 from blueprints.records import queries as records
+from blueprints.series import queries as series
 from core import clock, mail, vault
 from core.audit import AuditEntry
 from core.db import db
@@ -239,6 +240,12 @@ BREACHES = {
             WHERE x.minutes <> -e.minutes OR x.record_id <> e.record_id
         UNION SELECT record_id FROM ledger_entry GROUP BY record_id HAVING sum(minutes) < 0""",
     ),
+    "series": (
+        "shifts belong to a series of another post, or stand there twice",
+        """SELECT o.id FROM series_occurrence o JOIN series r ON r.id = o.series_id JOIN shift s ON s.id = o.shift_id
+        JOIN series_slot t ON t.id = o.slot_id WHERE s.post_id <> r.post_id OR t.series_id <> r.id
+        UNION SELECT max(id) AS id FROM series_occurrence GROUP BY shift_id HAVING count(*) > 1""",
+    ),
     "states": (
         "posts, shifts and claims have states that do not go together",
         f"""SELECT s.id FROM shift s JOIN post p ON p.id = s.post_id
@@ -298,6 +305,16 @@ def _overdue(now: datetime) -> int:
     offers = select(func.count()).where(Claim.state == ClaimState.OFFERED, Claim.offered_until < now - LATE)
     mails = select(func.count()).where(Delivery.state == DeliveryState.DUE, Delivery.due_at < now - LATE)
     return (db.session.scalar(offers) or 0) + (db.session.scalar(mails) or 0 if mail.is_set() else 0)
+
+
+def series_go_on(installation: Installation) -> Finding:
+    """Whether every series has the shifts that people should be able to claim by now."""
+    stalled = series.stalled_ids(installation.now)
+    if stalled:
+        ids = ", ".join(map(str, stalled[:3])) + (" …" if len(stalled) > 3 else "")
+        remedy = "See the log of the worker, and run `manage.py worker --once`; the page of the series says more."
+        return problem(f"{len(stalled)} stand still (id {ids})", remedy)
+    return ok("every series has its shifts")
 
 
 def disk(installation: Installation) -> Finding:
@@ -415,6 +432,7 @@ RULES: dict[str, Check] = {
 }
 AROUND: dict[str, Check] = {
     "worker": worker_alive,
+    "series": series_go_on,
     "mail": post_office,
     "address": address,
     "secrets": secrets,

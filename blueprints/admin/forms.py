@@ -23,9 +23,12 @@ from blueprints.identity.forms import (
 )
 from blueprints.identity.models import GuardianMethod, SlipPurpose
 from blueprints.organizations.models import DEFAULTS, SWITCHES, Limit, OrganizationKind
+from blueprints.posts.forms import Day, Given, Whole, Within
+from blueprints.series.words import WORDS as DAYS
 from core.actor import Role
 from core.forms import AtMost, Filled, Form
 from core.i18n import _, lazy
+from core.workdays import DayKind
 
 ANY_PHONE = re.compile(r"[0-9+()（） 转,，/-]{5,30}")
 
@@ -272,3 +275,25 @@ class TraceForm(Form):
         """What was asked for, without what makes no sense."""
         self.validate()
         return {field.name: field.data for field in self if field.data and not field.errors}
+
+
+class CalendarDayForm(Form):
+    """One day of the calendar: a holiday, or a working day in exchange for one."""
+
+    day = Day(lazy("Day"), [Given(lazy("Please choose the day."))])
+    kind = DropField(
+        lazy("What it is"),
+        choices=[SelectChoice(kind.value, DAYS[kind]) for kind in DayKind],
+        default=DayKind.HOLIDAY.value,
+    )
+    name = StringField(lazy("Name of the holiday"), [Filled(lazy("Please say what the day is called.")), AtMost(40)])
+
+    @property
+    def year(self) -> int | None:
+        return self.day.data.year if self.day.data else None
+
+
+class YearForm(Form):
+    """The year whose announced days are entered at once."""
+
+    year = Whole(lazy("Year"), [Given(lazy("Please choose the year.")), Within(2000, 2999)])

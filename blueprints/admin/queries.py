@@ -29,6 +29,7 @@ from core import clock
 from core.actor import Actor, Role
 from core.audit import AuditEntry
 from core.db import db
+from core.workdays import CalendarDay
 
 ADULT = 18
 MOST_COUNTED = 100  # a tab says "99+" from there on, so that counting stays cheap
@@ -46,6 +47,12 @@ def top_organization() -> Organization | None:
 def runs_the_top(actor: Actor) -> bool:
     """Whether the actor is an administrator of an organization that stands under nothing."""
     return any(path.count("/") == 2 for path in actor.reach(Role.ADMINISTRATOR))
+
+
+def calendar_days(year: int) -> list[CalendarDay]:
+    """The holidays and make-up days of a year as they were entered, in their order."""
+    inside = CalendarDay.day.between(date(year, 1, 1), date(year, 12, 31))
+    return list(db.session.scalars(select(CalendarDay).where(inside).order_by(CalendarDay.day)))
 
 
 # --- what waits -------------------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ from blueprints.messages.actions import tell
 from blueprints.messages.models import Delivery, DeliveryState, Notice, NoticeKind
 from blueprints.posts.models import Post, Shift, ShiftState
 from blueprints.records import seals
+from blueprints.series import actions as series
+from blueprints.series import queries as repeated
 from core import clock, mail
 from core.db import db, reading
 from core.i18n import _, speaking
@@ -54,6 +56,7 @@ class Done:
     reminders: int
     mails: tuple[int, int]
     crashes: int
+    shifts: int = 0
 
     @property
     def is_partial(self) -> bool:
@@ -90,10 +93,12 @@ def work() -> Done:
     offers = _step(lambda: settle(now=now))
     kept = _step(lambda: keep_places(now=now))
     reminders = _step(lambda: remind(now=now))
+    shifts = _step(lambda: repeat(now=now))
     sealed = _step(lambda: keep_seals(now=now))
     sent = _step(deliver)
-    steps = (offers, kept, reminders, sealed, sent, _step(lambda: forget(now=now)))
-    return Done(offers or 0, reminders or 0, sent or (0, 0), crashes=sum(step is None for step in steps))
+    steps = (offers, kept, reminders, shifts, sealed, sent, _step(lambda: forget(now=now)))
+    crashes = sum(step is None for step in steps)
+    return Done(offers or 0, reminders or 0, sent or (0, 0), crashes=crashes, shifts=shifts or 0)
 
 
 def _step(act: Callable[[], T]) -> T | None:
@@ -162,6 +167,27 @@ def forget(*, now: datetime) -> int:
     count = kiosk.forget_coordinates(now=now)
     db.session.commit()
     return count
+
+
+def repeat(*, now: datetime) -> int:
+    """Make the next shifts of every series that is due, each in a transaction of its own; returns how many."""
+    with reading():
+        due = repeated.due_ids(now)
+    return sum(_repeat(series_id, now) for series_id in due)
+
+
+def _repeat(series_id: int, now: datetime) -> int:
+    """One series; what goes wrong is written down on it, and does not keep the others from theirs."""
+    try:
+        made = series.generate(series_id, now=now)
+        db.session.commit()
+    except Exception:
+        log.exception("the shifts of series %d were not made", series_id)
+        db.session.rollback()
+        series.note_failure(series_id, now=now)
+        db.session.commit()
+        return 0
+    return made
 
 
 # --- reminders --------------------------------------------------------------------------------------------

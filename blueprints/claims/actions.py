@@ -798,6 +798,11 @@ def reopen_attendance(claim_id: int) -> None:
 # --- what the verbs above share -----------------------------------------------------------------------------
 
 
+def lock_shifts(shift_ids: Sequence[int], *volunteer_ids: int) -> list[Shift]:
+    """Lock everything that several of these verbs in one transaction will touch, in the order that everybody keeps."""
+    return _lock_with_people(shift_ids, *volunteer_ids)
+
+
 def _locked(shift_id: int) -> tuple[Shift, Post]:
     shift = lock(Shift, shift_id)
     return shift, db.session.get_one(Post, shift.post_id)

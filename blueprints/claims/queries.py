@@ -129,12 +129,33 @@ def unfit_because(shift: Shift, post: Post, volunteer: Volunteer | None) -> str 
     """Why this person cannot serve on the shift: registration, age, guardian, skill, another shift."""
     if volunteer is None:
         return _("Please register as a volunteer first.")
-    return (
-        _not_active(volunteer)
-        or _wrong_age(shift, post, volunteer)
-        or _skill_missing(post, volunteer)
-        or _busy(shift, volunteer)
+    return unfit_at_any_time(shift, post, volunteer) or _busy(shift, volunteer)
+
+
+def unfit_at_any_time(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
+    """The same without regard to other shifts: the answer is one for all shifts at which the person is of one age."""
+    return _not_active(volunteer) or _wrong_age(shift, post, volunteer) or _skill_missing(post, volunteer)
+
+
+def busy_because(shifts: Sequence[Shift], volunteer_id: int) -> dict[int, str]:
+    """The shifts during which the volunteer claims another one, each with its sentence, in one query."""
+    if not shifts:
+        return {}
+    first, last = min(s.starts_at for s in shifts), max(s.ends_at for s in shifts)
+    mine = (
+        select(Shift)
+        .join(Claim, Claim.shift_id == Shift.id)
+        .where(Claim.volunteer_id == volunteer_id, Claim.state.in_(LIVE_STATES))
+        .where(Shift.starts_at < last, Shift.ends_at > first)
+        .options(joinedload(Shift.post, innerjoin=True))
     )
+    claimed = list(db.session.scalars(mine))
+    pairs = [(s.id, o) for s in shifts for o in claimed if o.id != s.id and _meet(s, o)]
+    return {id: _busy_with(other) for id, other in pairs}
+
+
+def _meet(one: Shift, other: Shift) -> bool:
+    return one.starts_at < other.ends_at and other.starts_at < one.ends_at
 
 
 def _not_active(volunteer: Volunteer) -> str | None:
@@ -174,8 +195,10 @@ def _skill_missing(post: Post, volunteer: Volunteer) -> str | None:
 
 def _busy(shift: Shift, volunteer: Volunteer) -> str | None:
     other = overlapping(shift, volunteer.id)
-    if other is None:
-        return None
+    return None if other is None else _busy_with(other)
+
+
+def _busy_with(other: Shift) -> str:
     return _(
         "At that time you already claim “%(title)s”, %(when)s. Cancel that one first, or choose another shift.",
         title=other.post.title,

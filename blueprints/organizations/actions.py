@@ -1,7 +1,7 @@
 """What can happen to places, organizations and the numbers of the rules."""
 
 import csv
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from blueprints.organizations.models import (
@@ -13,11 +13,12 @@ from blueprints.organizations.models import (
     OrganizationKind,
     Setting,
 )
-from core import audit
-from core.actor import Actor
+from core import audit, workdays
+from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
 from core.refusal import Refusal
+from core.workdays import CalendarDay, DayKind
 
 JIAXING = Path(__file__).with_name("jiaxing_divisions.csv")
 
@@ -99,3 +100,57 @@ def set_limit(name: Limit, value: int, *, actor: Actor, now: datetime) -> None:
     setting.changed_at, setting.changed_by_id = now, actor.account_id
     db.session.add(setting)
     audit.note("limit set", setting, actor_id=actor.account_id, now=now, limit=name, before=before, after=value)
+
+
+# --- the calendar of holidays and make-up days --------------------------------------------------------------
+
+
+def set_day(day: date, kind: DayKind, name: str, *, actor: Actor, now: datetime) -> CalendarDay:
+    """Say that a day is a holiday, or a working day in exchange; what stood there before is replaced."""
+    _require_top(actor)
+    if not name:
+        raise Refusal(_("Please say what the day is called."), "name")
+    row = db.session.scalar(db.select(CalendarDay).where(CalendarDay.day == day).with_for_update())
+    row = row or CalendarDay(day=day)
+    row.kind, row.name, row.changed_at, row.changed_by_id = kind, name, now, actor.account_id
+    db.session.add(row)
+    _calendar_changed("calendar day set", row, actor, now)
+    return row
+
+
+def remove_day(row_id: int, *, actor: Actor, now: datetime) -> None:
+    """Let a day be what its weekday says."""
+    _require_top(actor)
+    row = lock(CalendarDay, row_id)
+    _calendar_changed("calendar day removed", row, actor, now)
+    db.session.delete(row)
+
+
+def fill_calendar(year: int, *, actor: Actor | None, now: datetime) -> int:
+    """Write the announced days of a year into the table; what stands there already stays. Returns how many were new."""
+    if actor:
+        _require_top(actor)
+    announced = list(workdays.year_of_package(year)) if year in workdays.package_years() else []
+    if not announced:
+        raise Refusal(_("The days of %(year)d are not known to this version yet. Please enter them.", year=year))
+    known = set(db.session.scalars(db.select(CalendarDay.day)))
+    made = [
+        CalendarDay(day=day, kind=kind, name=name, changed_at=now, changed_by_id=actor.account_id if actor else None)
+        for day, kind, name in announced
+        if day not in known
+    ]
+    db.session.add_all(made)
+    if made:
+        _calendar_changed("calendar filled", made[0], actor, now)
+    return len(made)
+
+
+def _calendar_changed(what: str, row: CalendarDay, actor: Actor | None, now: datetime) -> None:
+    db.session.flush()
+    workdays.forget()
+    audit.note(what, row, actor_id=actor.account_id if actor else None, now=now, after=str(row.day))
+
+
+def _require_top(actor: Actor) -> None:
+    if not any(path.count("/") == 2 for path in actor.reach(Role.ADMINISTRATOR)):
+        raise Refusal(_("Only an administrator of the top organization sets the rules."))

@@ -113,6 +113,7 @@ class Limit(StrEnum):
     DAILY_HOURS_HIGHER = "daily_hours_higher"
     CONFIRM_WORKING_DAYS = "confirm_working_days"
     LOCATION_DAYS = "location_days"
+    SERIES_WEEKS = "series_weeks"
     SECOND_STEP_CLERK = "second_step_clerk"
     SECOND_STEP_CONFIRMER = "second_step_confirmer"
     SECOND_STEP_ADMINISTRATOR = "second_step_administrator"
@@ -131,6 +132,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.DAILY_HOURS_HIGHER: (12, 1, 24),
     Limit.CONFIRM_WORKING_DAYS: (10, 1, 60),
     Limit.LOCATION_DAYS: (30, 1, 180),
+    Limit.SERIES_WEEKS: (8, 1, 26),
     Limit.SECOND_STEP_CLERK: (0, 0, 1),
     Limit.SECOND_STEP_CONFIRMER: (0, 0, 1),
     Limit.SECOND_STEP_ADMINISTRATOR: (1, 0, 1),

@@ -258,9 +258,9 @@ def _refuse_past_times(shift: Shift, planned: Values, now: datetime) -> None:
 
 def _refuse_long_term(post_id: int) -> None:
     shifts = queries.standing_shifts(post_id)
-    if len(shifts) > rules.MOST_SHIFTS:
-        raise Refusal(rules.too_many(), "day")
-    if max(s.ends_at for s in shifts) - min(s.starts_at for s in shifts) > rules.LONGEST_TERM:
+    if len(shifts) > rules.MOST_STANDING:
+        raise Refusal(rules.too_many_in_all(), "day")
+    if shifts and max(s.ends_at for s in shifts) - min(s.starts_at for s in shifts) > rules.LONGEST_TERM:
         raise Refusal(rules.too_long(), "day")
 
 
@@ -281,6 +281,29 @@ def add_shift(post_id: int, values: Values, actor: Actor, *, revision: int, now:
     _refuse_long_term(post.id)
     _trace("shift added", post, actor, now, shift_id=shift.id)
     return shift
+
+
+def add_shifts(post_id: int, plan: Sequence[Values], *, now: datetime) -> list[Shift]:
+    """Offer more shifts of a published post as somebody planned them; whoever calls this has asked who may plan.
+
+    The post keeps its revision, so that no form that is open meanwhile becomes stale. The shifts come in the order
+    of the plan; times that have begun are refused.
+    """
+    organization = _locked_organization(post_id)
+    post = lock(Post, post_id)
+    _require_state(post, PostState.PUBLISHED)
+    _require_offering(organization)
+    made = []
+    for values in map(_planned, plan):
+        if values["starts_at"] <= now:
+            raise Refusal(_("Please choose a time to come."), "day")
+        shift = Shift(post_id=post.id, state=ShiftState.OPEN, revision=1)
+        _plan(shift, values)
+        made.append(shift)
+    db.session.add_all(made)
+    db.session.flush()
+    _refuse_long_term(post.id)
+    return made
 
 
 def mark_cancelled(row: Post | Shift, reason: str, now: datetime) -> None:

@@ -159,3 +159,24 @@ class Shift(Base):
     def planned_minutes(self) -> int:
         """What a full attendance is worth: the planned time without the break."""
         return int((self.ends_at - self.starts_at).total_seconds()) // 60 - self.break_minutes
+
+
+class Template(Base):
+    """What an organization keeps of a post to start from it again; its usual hours are minutes after midnight."""
+
+    __tablename__ = "post_template"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        CheckConstraint("starts BETWEEN 0 AND 1439 AND ends BETWEEN 0 AND 1439", name="hours_are_of_a_day"),
+        CheckConstraint(f"places BETWEEN 1 AND {MOST_PLACES}", name="has_places"),
+    )
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str] = mapped_column(String(40))
+    text: Mapped[dict[str, object]] = mapped_column(JSON)
+    weekdays: Mapped[list[int]] = mapped_column(JSON)
+    starts: Mapped[int]
+    ends: Mapped[int]
+    places: Mapped[int]
+    kept_at: Mapped[datetime]
+    kept_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))

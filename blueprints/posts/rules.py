@@ -14,7 +14,8 @@ from core.refusal import Refusal
 
 ADULT = 18
 OLDEST = 120
-MOST_SHIFTS = 60
+MOST_SHIFTS = 60  # of one form
+MOST_STANDING = 800  # of one post: two a day for a year, and some to spare
 LONGEST_TERM = timedelta(days=366)  # i志愿: no longer than a year
 SHORTEST_PLACE, SHORTEST_CONTENT, SHORTEST_SENTENCE = 4, 10, 4
 PHONE = re.compile(r"[+0-9][0-9 ()（）\-－—转,/]*")
@@ -172,6 +173,10 @@ def past() -> str:
 
 def too_many() -> str:
     return _("A post has at most %(most)d shifts. Make a second post for the rest.", most=MOST_SHIFTS)
+
+
+def too_many_in_all() -> str:
+    return _("A post has at most %(most)d shifts in its year. Make a second post for the rest.", most=MOST_STANDING)
 
 
 def too_long() -> str:

@@ -22,8 +22,11 @@ from blueprints.kiosk.models import Flag
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.rollcall.models import OfflineAct
+from blueprints.series import actions as series
+from blueprints.series.models import Series, Slot
 from core.actor import Role
 from core.db import db
+from core.workdays import CalendarDay, DayKind
 from tests.claims.test_claiming import actor_of
 from tests.factories import (
     BEFORE,
@@ -37,6 +40,8 @@ from tests.factories import (
     sign_in,
 )
 from tests.rollcall.queues import Tablet
+from tests.series.samples import MONDAY, row
+from tests.series.samples import rhythm as repeating
 
 # Whoever may call these needs no account; everything else asks for one.
 PUBLIC = {
@@ -94,7 +99,13 @@ def ids(world):
     device, code = kiosk.add_tablet(world.station.id, "前台", "no hash", world.chen, now=BEFORE)
     kiosk.pair(code, now=BEFORE)
     flag = saved(Flag(claim_id=held.id, kind="two_places", details={}, raised_at=START))
+    rhythm, _outcome = series.create(post.id, repeating(), [row()], world.chen, BEFORE)
+    day = saved(CalendarDay(day=MONDAY, kind=DayKind.HOLIDAY, name="劳动节", changed_at=BEFORE))
     return {
+        "series_id": rhythm.id,
+        "slot_id": first_slot(rhythm).id,
+        "day": MONDAY.isoformat(),
+        "calendar_day_id": day.id,
         "shift_id": shift.id,
         "post_id": post.id,
         "draft_id": draft.id,
@@ -117,6 +128,10 @@ def ids(world):
         "flag_id": flag.id,
         "handover": seeking.token(asked),
     }
+
+
+def first_slot(rhythm: Series) -> Slot:
+    return db.session.scalars(db.select(Slot).where(Slot.series_id == rhythm.id).order_by(Slot.id)).first()
 
 
 def addresses(app, ids):
@@ -169,6 +184,7 @@ def test_strangers_get_404_or_403_for_everything_of_the_station(app, client, wor
 
 # A signed-in person may try these on anybody's shift; the rules decide.
 OPEN_TO_ALL_VOLUNTEERS = {"claims.create_claim", "claims.create_watch"}
+OPEN_TO_ALL_VOLUNTEERS |= {"series.create_claims", "series.create_cancellations"}
 
 
 @pytest.mark.parametrize("stranger", ["lin", "chen", "wu", "qian"])
