@@ -38,11 +38,12 @@ from blueprints.records import desk as records_desk
 from blueprints.records import routes as records_routes
 from blueprints.records import words as records_words
 from blueprints.rollcall import desk as rollcall_desk
+from blueprints.rollcall import sheets as rollcall_sheets
 from blueprints.rollcall import words as rollcall_words
 from blueprints.series import desk as series_desk
 from blueprints.series import routes as series_routes
 from blueprints.series import words as series_words
-from core import config, display, health, i18n, prefs, security, words
+from core import config, display, health, i18n, pictures, prefs, security, words
 from core.assets import Assets
 from core.db import db
 from core.refusal import Refusal
@@ -59,6 +60,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_requests.bp,
     rollcall_desk.bp,
     claims_exchanges.bp,
+    rollcall_sheets.bp,
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,
@@ -97,7 +99,7 @@ def create_app(**overrides: Any) -> App:
     app.load_viewer = access.load_viewer
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=False)
-    for part in (prefs, i18n, security, display, health):
+    for part in (prefs, i18n, security, display, health, pictures):
         part.init_app(app)
     words.init_app(app, *WORDS)
     csrf.init_app(app)

@@ -14,8 +14,8 @@ from flask import Flask, Response, abort, request
 # The order is the cascade: each file is one @layer of this name.
 LAYERS = [
     *["tokens", "base", "layout", "nav", "flash", "button", "form", "badge", "card", "chips", "rows", "dates"],
-    *["table", "post", "roster", "queue", "record", "outcome", "confirm", "desk", "empty", "pager", "elder"],
-    *["utilities", "print"],
+    *["table", "post", "roster", "unsent", "typing", "record", "outcome", "confirm", "desk", "empty", "pager"],
+    *["elder", "utilities", "print"],
 ]
 SCRIPTS = ("vendor/htmx-4.0.1/htmx.min.js", "vendor/htmx-4.0.1/hx-ptag.min.js", "js/app.js")
 MANIFEST = "manifest.webmanifest"

@@ -42,6 +42,7 @@ def load() -> dict[str, Any]:
         "MAIL_URL": os.environ.get("MAIL_URL", ""),
         "MAIL_FROM": os.environ.get("MAIL_FROM", ""),
         "ROOTS_MAIL": os.environ.get("ROOTS_MAIL", ""),
+        "PICTURE_BYTES": int(os.environ.get("PICTURE_MEGABYTES", "12")) * MEGABYTE,
         # A file does not go away; asking it before every transaction would cost more than most of them.
         "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not _database_url(instance).startswith("sqlite")},
         **FIXED,

@@ -244,7 +244,10 @@ def _words(error: HTTPException) -> tuple[str, str]:
             _("This page does not exist, or it is not yours to see. Go back or start from the list."),
         ),
         405: (_("Not possible here"), _("This address cannot be opened this way. Start from the list.")),
-        413: (_("Too much at once"), _("What you sent is larger than 1 MB. Shorten it and send it again.")),
+        413: (
+            _("Too much at once"),
+            _("What you sent is larger than %(size)d MB. Shorten it and send it again.", size=_megabytes()),
+        ),
         429: (_("Too many tries"), _("Please wait a few minutes and try again.")),
         500: (
             _("Something broke on our side"),
@@ -259,6 +262,10 @@ def _words(error: HTTPException) -> tuple[str, str]:
         ),
     }
     return known.get(error.code or 500, (error.name, known[400][1]))
+
+
+def _megabytes() -> int:
+    return (request.max_content_length or 0) // 2**20
 
 
 def _only_the_flash(status: int) -> Response:

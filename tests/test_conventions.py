@@ -86,6 +86,7 @@ LAYERS = {
                 "own",
                 "second_step",
                 *VIEWS,
+                "sheets",
             ],
         ]
     )

@@ -117,6 +117,7 @@ ACTIONS: dict[str, Any] = {
     "times stated": lazy("entered somebody's times"),
     "offline act settled": lazy("entered times for what a tablet sent"),
     "offline act dismissed": lazy("dismissed what a tablet sent"),
+    "picture kept": lazy("added a photo of a paper sheet"),
     "handed in": lazy("handed in times"),
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),

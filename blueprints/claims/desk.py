@@ -48,8 +48,16 @@ def search_roster(shift_id: int) -> ResponseReturnValue:
 @bp.get("/desk/shifts/<int:shift_id>/roster/print")
 @staff(Role.CLERK)
 def roster_print(shift_id: int) -> ResponseReturnValue:
-    sheet = rosters.sheet(_shift_or_404(shift_id), clock.now())
-    return respond("claims/roster_print.html", sheet=sheet, spare=SPARE_LINES, now=clock.now(), masks=masks)
+    sheet, codes = rosters.sheet(_shift_or_404(shift_id), clock.now()), queries.row_codes(shift_id)
+    return respond(
+        "claims/roster_print.html",
+        sheet=sheet,
+        codes=codes,
+        number=queries.sheet_number(shift_id),
+        spare=SPARE_LINES,
+        now=clock.now(),
+        masks=masks,
+    )
 
 
 def _roster_page(sheet: Sheet, claim_id: int | None = None, form: Form | None = None) -> Response:

@@ -98,11 +98,12 @@ class SettlementForm(Form):
 
     def moments(self, opens: datetime, last: datetime) -> tuple[datetime, datetime]:
         """Both times as moments; over midnight the day is the one on which the shift can have been attended."""
-        started = _moment(self.started.data, opens - clock.MINUTE, last)
-        return started, _moment(self.ended.data, started, last)
+        started = moment_of(self.started.data, opens - clock.MINUTE, last)
+        return started, moment_of(self.ended.data, started, last)
 
 
-def _moment(hour: time, after: datetime, last: datetime) -> datetime:
+def moment_of(hour: time, after: datetime, last: datetime) -> datetime:
+    """The first moment after `after` at which the clock on the wall shows the hour; the first day, if none fits."""
     day, moments = clock.today(after), []
     while day <= clock.today(last):
         moments.append(clock.at(day, hour))

@@ -23,7 +23,7 @@ from blueprints.identity.models import (
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
-from core import clock, display, vault
+from core import checked, clock, display, vault
 from core.actor import Actor, Role
 from core.db import db
 from core.i18n import _
@@ -32,6 +32,7 @@ ADULT = 18
 CODE_STEP = timedelta(minutes=5)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 MOST_ASKING = 200
+SHEET = 11  # tells the number of a sheet from the code of a row
 PHONE, TAIL = 11, 4  # digits of a mobile number, and how many of its last ones people say
 
 
@@ -408,6 +409,22 @@ def requests_within(paths: Iterable[str], now: datetime) -> list[Claim]:
     whole = joinedload(Claim.shift, innerjoin=True).options(WHOLE_SHIFT)
     mine = asked.where(organizations.under(paths), Claim.state == ClaimState.REQUESTED, Shift.starts_at > now)
     return list(db.session.scalars(mine.order_by(Shift.starts_at, Claim.id).limit(MOST_ASKING).options(whole)))
+
+
+def row_codes(shift_id: int) -> dict[int, str]:
+    """The short code of each claim on the printed roster; it stays the same whatever happens to the others."""
+    ever = db.session.scalars(select(Claim.id).where(Claim.shift_id == shift_id).order_by(Claim.id))
+    return {id: checked.written(number, salt=shift_id) for number, id in enumerate(ever, 1)}
+
+
+def sheet_number(shift_id: int) -> str:
+    """What is printed at the top of every sheet of a shift."""
+    return checked.written(shift_id, salt=SHEET, width=4)
+
+
+def shift_of_sheet(number: str) -> int | None:
+    """The shift whose sheet bears this number, if it was copied rightly."""
+    return checked.read(number, salt=SHEET)
 
 
 # --- what staff see -----------------------------------------------------------------------------------------

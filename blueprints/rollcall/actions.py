@@ -1,6 +1,7 @@
 """What was seen without a network is entered when it arrives, once, in the order it happened, through the same rules
 as a tap online; what does not fit is kept for a person to decide. Claims are locked by id before anything else."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,12 +19,14 @@ from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.rollcall import queries, rules
 from blueprints.rollcall.forms import Mark, fingerprint
-from blueprints.rollcall.models import OfflineAct, OfflineState
-from core import audit
+from blueprints.rollcall.models import Evidence, OfflineAct, OfflineState
+from core import audit, pictures
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
 from core.refusal import Refusal
+
+MOST_PICTURES = 10  # of one shift
 
 # --- what tablets send --------------------------------------------------------------------------------------
 
@@ -199,15 +202,93 @@ def _organization_of(act: OfflineAct) -> Organization | None:
     return attendance.organization_of(db.session.get_one(Shift, claim.shift_id)) if claim else None
 
 
+# --- the paper sheet ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a paper sheet as it was typed in."""
+
+    code: str
+    claim_id: int
+    started_at: datetime
+    ended_at: datetime
+
+
+class RowsRefused(Refusal):
+    """Some rows of a sheet cannot be; `rows` says why, by the number of the line. Nothing was entered."""
+
+    def __init__(self, rows: dict[int, str]) -> None:
+        super().__init__(_("Nothing was entered yet. Please look at the marked rows."))
+        self.rows = rows
+
+
+def keep_picture(shift_id: int, picture: bytes, actor: Actor, *, now: datetime) -> Evidence:
+    """Keep a picture of a shift's paper sheet; the same one sent twice is kept once."""
+    shift = lock(Shift, shift_id)
+    organization = _require(actor, shift)
+    kept = queries.evidence_on([shift.id]).get(shift.id, [])
+    digest = hashlib.sha256(picture).hexdigest()
+    if same := next((each for each in kept if each.sha256 == digest and not each.erased_at), None):
+        return same
+    if len(kept) >= MOST_PICTURES:
+        raise Refusal(_("There are %(count)d photos of this sheet already, that is enough.", count=len(kept)), "photo")
+    made = Evidence(shift_id=shift.id, content_type=pictures.CONTENT_TYPE, size=len(picture), sha256=digest)
+    made.content, made.made_at, made.made_by_id = picture, now, actor.account_id
+    db.session.add(made)
+    audit.note("picture kept", made, actor_id=actor.account_id, now=now, organization_id=organization.id)
+    return made
+
+
+def enter_sheet(shift_id: int, lines: Sequence[Line], actor: Actor, *, now: datetime) -> None:
+    """Enter the times of a paper sheet, all rows or none: class B until the shift is closed, then class C."""
+    shift = lock(Shift, shift_id)
+    _require(actor, shift)
+    if not any(not each.erased_at for each in queries.evidence_on([shift.id]).get(shift.id, [])):
+        raise Refusal(_("Please add a photo of the sheet first: it is the proof for whoever confirms."))
+    if not lines:
+        raise Refusal(_("No row is filled in yet. Type the code of a row and its times."))
+    ids = sorted(line.claim_id for line in lines)
+    db.session.scalars(select(Claim).where(Claim.id.in_(ids)).order_by(Claim.id).with_for_update(of=Claim)).all()
+    sheet, refused = attendance.sheet_number(shift.id), {}
+    for number, line in enumerate(lines):
+        try:
+            note = _("Paper sheet %(sheet)s, row %(code)s", sheet=sheet, code=line.code)
+            _enter_line(line, note, shift, actor, now)
+        except Refusal as refusal:
+            refused[number] = str(refusal)
+    if refused:
+        raise RowsRefused(refused)
+
+
+def _enter_line(line: Line, note: str, shift: Shift, actor: Actor, now: datetime) -> None:
+    claim = db.session.get(Claim, line.claim_id)
+    if claim is None or claim.shift_id != shift.id:
+        raise Refusal(_("This code is not on the sheet of this shift."))
+    times = {"started_at": line.started_at, "ended_at": line.ended_at}
+    claims.settle(line.claim_id, actor, **times, note=note, now=now)
+
+
+def _require(actor: Actor, shift: Shift) -> Organization:
+    organization = attendance.organization_of(shift)
+    if not actor.may(Role.CLERK, organization.path):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    return organization
+
+
 # --- leaving ------------------------------------------------------------------------------------------------
 
 
 def _forget(leaving: Departure) -> None:
-    """What clerks wrote about somebody's queue goes with that person's data."""
-    if leaving.volunteer_id is not None and leaving.data is Leaving.ERASE:
-        own = select(Claim.id).where(Claim.volunteer_id == leaving.volunteer_id)
-        noted = update(OfflineAct).where(OfflineAct.claim_id.in_(own), OfflineAct.reason != "")
-        db.session.execute(noted.values(reason="-"))
+    """What clerks wrote about somebody's queue, and pictures of sheets with the person on them, go with their data."""
+    if leaving.volunteer_id is None or leaving.data is not Leaving.ERASE:
+        return
+    own = select(Claim.id).where(Claim.volunteer_id == leaving.volunteer_id)
+    noted = update(OfflineAct).where(OfflineAct.claim_id.in_(own), OfflineAct.reason != "")
+    db.session.execute(noted.values(reason="-"))
+    served = select(Claim.shift_id).where(Claim.volunteer_id == leaving.volunteer_id)
+    shown = update(Evidence).where(Evidence.shift_id.in_(served), Evidence.erased_at.is_(None))
+    db.session.execute(shown.values(content=None, erased_at=leaving.now))
 
 
 identity.ON_LEAVE.append(_forget)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, undefer
 
 from blueprints.claims import queries as claims
 from blueprints.claims.models import Act, Claim, Punch
@@ -12,7 +12,7 @@ from blueprints.identity.models import Account
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, Shift
-from blueprints.rollcall.models import OfflineAct, OfflineState
+from blueprints.rollcall.models import Evidence, OfflineAct, OfflineState
 from blueprints.rollcall.rules import SAME
 from core.actor import Actor, Role
 from core.db import db
@@ -102,3 +102,21 @@ def names(acts: Sequence[OfflineAct]) -> dict[int, str]:
     """What everybody is called who saw, sent or decided these."""
     ids = {id for act in acts for id in (act.observed_by_id, act.sent_by_id, act.decided_by_id) if id}
     return dict(db.session.execute(select(Account.id, Account.name).where(Account.id.in_(ids))).all())
+
+
+# --- the paper sheet ----------------------------------------------------------------------------------------
+
+
+def evidence_on(shift_ids: Iterable[int]) -> dict[int, list[Evidence]]:
+    """The pictures of each of these shifts, without their content, oldest first."""
+    found: dict[int, list[Evidence]] = {}
+    for each in db.session.scalars(select(Evidence).where(Evidence.shift_id.in_([*shift_ids])).order_by(Evidence.id)):
+        found.setdefault(each.shift_id, []).append(each)
+    return found
+
+
+def picture_within(evidence_id: int, paths: Iterable[str]) -> Evidence | None:
+    """A picture with its content, if its shift lies within these subtrees and nobody on it asked to be forgotten."""
+    found = select(Evidence).join(Evidence.shift).join(Shift.post).join(Post.organization)
+    there = found.where(Evidence.id == evidence_id, Evidence.content.is_not(None), organizations.under(paths))
+    return db.session.scalar(there.options(undefer(Evidence.content)))

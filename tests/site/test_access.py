@@ -21,6 +21,7 @@ from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
 from blueprints.records import actions as records
 from blueprints.records import corrections
+from blueprints.rollcall import actions as rollcall
 from blueprints.rollcall.models import OfflineAct
 from blueprints.series import actions as series
 from blueprints.series.models import Series, Slot
@@ -101,6 +102,8 @@ def ids(world):
     flag = saved(Flag(claim_id=held.id, kind="two_places", details={}, raised_at=START))
     rhythm, _outcome = series.create(post.id, repeating(), [row()], world.chen, BEFORE)
     day = saved(CalendarDay(day=MONDAY, kind=DayKind.HOLIDAY, name="劳动节", changed_at=BEFORE))
+    picture = rollcall.keep_picture(shift.id, b"picture", world.chen, now=START)
+    db.session.commit()
     return {
         "series_id": rhythm.id,
         "slot_id": first_slot(rhythm).id,
@@ -127,6 +130,7 @@ def ids(world):
         "tablet_id": device.id,
         "flag_id": flag.id,
         "handover": seeking.token(asked),
+        "evidence_id": picture.id,
     }
 
 
