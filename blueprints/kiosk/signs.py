@@ -5,6 +5,7 @@ until it is revoked and carries a signature that a tablet can check without the 
 """
 
 import hmac
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -77,16 +78,16 @@ class Receipt:
 
 def receipt(scan: Scan, device: str, now: datetime) -> str:
     """The receipt for the browser with this secret; in any other one it is worth nothing."""
-    body = f"{scan.tablet_id}.{scan.shift_id}.{int(now.timestamp() * 1000)}"
+    body = f"{scan.tablet_id}.{scan.shift_id}.{int(now.timestamp() * 1000)}.{secrets.randbelow(10**9)}"
     return f"{body}.{_mac('receipt', body, device)}"
 
 
 def receipt_of(text: str, device: str, now: datetime) -> Receipt | None:
     """The receipt, if it was made for this browser within the last ten minutes."""
-    numbers = _opened("receipt", text, 3, device)
+    numbers = _opened("receipt", text, 4, device)
     if numbers is None or not device:
         return None
-    tablet_id, shift_id, milliseconds = numbers
+    tablet_id, shift_id, milliseconds, _chance = numbers
     at = datetime.fromtimestamp(milliseconds / 1000, UTC)
     if not -STEP <= now - at <= RECEIPT_LIFE:  # a clock that was set back a little does no harm
         return None
