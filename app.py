@@ -31,7 +31,9 @@ from blueprints.kiosk import own as kiosk_own
 from blueprints.kiosk import routes as kiosk_routes
 from blueprints.kiosk import scans as kiosk_scans
 from blueprints.kiosk import words as kiosk_words
+from blueprints.messages import desk as messages_desk
 from blueprints.messages import routes as messages_routes
+from blueprints.messages import words as messages_words
 from blueprints.posts import desk as posts_desk
 from blueprints.posts import words as posts_words
 from blueprints.records import desk as records_desk
@@ -54,6 +56,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     identity_me.bp,
     second_step.bp,
     messages_routes.bp,
+    messages_desk.bp,
     posts_desk.bp,
     claims_routes.bp,
     claims_desk.bp,
@@ -78,6 +81,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 )
 AREAS_WITH_WORDS = (
     identity_words,
+    messages_words,
     posts_words,
     claims_words,
     series_words,

@@ -21,6 +21,7 @@ SCRIPTS = ("vendor/htmx-4.0.1/htmx.min.js", "vendor/htmx-4.0.1/hx-ptag.min.js", 
 MANIFEST = "manifest.webmanifest"
 WORKER = "service-worker.js"
 KEPT = ("app.css", "app.js", "js/queue.js", "icons/icon.svg")  # what the worker keeps for when there is no network
+WORKER_PARTS = (f"js/{WORKER}", "js/push-worker.js")  # each does one thing in the background, joined to one
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -102,7 +103,8 @@ class Assets:
         """The service worker stands at the top, since it works for the pages under its address, and is asked for anew
         each time; it knows the files of its own version."""
         known = json.dumps([self.url(name) for name in KEPT])
-        body = f"const ASSETS = {known};\n".encode() + (root / "js" / WORKER).read_bytes()
+        parts = [(root / name).read_bytes() for name in WORKER_PARTS]
+        body = b"\n".join([f"const ASSETS = {known};".encode(), *parts])
         digest = hashlib.sha256(body).hexdigest()[:12]
         self._urls[WORKER] = f"/{WORKER}"
         self._served[WORKER] = Asset(digest, TYPES[".js"], "no-cache", _encoded(body))
@@ -132,7 +134,7 @@ def squeeze(css: str) -> str:
 def _travels_alone(name: str) -> bool:
     """Whether a file is fetched by itself, and is not a piece of the style sheet or of the script."""
     known = Path(name).suffix in TYPES
-    return known and not name.startswith("css/") and name not in (*SCRIPTS, MANIFEST, f"js/{WORKER}")
+    return known and not name.startswith("css/") and name not in (*SCRIPTS, *WORKER_PARTS, MANIFEST)
 
 
 def _encoded(body: bytes) -> dict[str, bytes]:

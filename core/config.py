@@ -39,14 +39,35 @@ def load() -> dict[str, Any]:
         "PUBLIC_URL": os.environ.get("PUBLIC_URL", "").rstrip("/"),
         "TRUSTED_PROXIES": int(os.environ.get("TRUSTED_PROXIES", "0")),
         "TIME_ZONE": os.environ.get("TIME_ZONE", "Asia/Shanghai"),
-        "MAIL_URL": os.environ.get("MAIL_URL", ""),
-        "MAIL_FROM": os.environ.get("MAIL_FROM", ""),
+        **_ways_out(),
         "ROOTS_MAIL": os.environ.get("ROOTS_MAIL", ""),
         "PICTURE_BYTES": int(os.environ.get("PICTURE_MEGABYTES", "12")) * MEGABYTE,
         # A file does not go away; asking it before every transaction would cost more than most of them.
         "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not _database_url(instance).startswith("sqlite")},
         **FIXED,
     }
+
+
+def _ways_out() -> dict[str, Any]:
+    """By what messages leave the house."""
+    names = ("MAIL_URL", "MAIL_FROM", "SMS_URL", "SMS_KEY_ID", "SMS_SECRET")
+    return {
+        **{name: os.environ.get(name, "") for name in names},
+        "SMS_TEMPLATES": _pairs("SMS_TEMPLATES"),
+        "WEB_PUSH": os.environ.get("WEB_PUSH") != "off",
+        "REACHABLE_HOSTS": _words("REACHABLE_HOSTS"),
+    }
+
+
+def _words(name: str) -> list[str]:
+    """What stands between commas."""
+    return [word.strip() for word in os.environ.get(name, "").split(",") if word.strip()]
+
+
+def _pairs(name: str) -> dict[str, str]:
+    """Names and values: `shift_soon=SMS_1001,shift_cancelled=SMS_1002`."""
+    pairs = (word.partition("=") for word in _words(name))
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
 def _database_url(instance: Path) -> str:

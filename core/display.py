@@ -29,13 +29,16 @@ def init_app(app: Flask) -> None:
         app.add_template_filter(say, name)
 
 
-def day(when: datetime | date) -> str:
-    """今天, 明天, or 周六 11月28日; the year only when it is another one."""
+def day(when: datetime | date, *, near: bool = True) -> str:
+    """今天, 明天, or 周六 11月28日; the year only when it is another one.
+
+    Not `near` is for what is read at another time than it is written: a mail from yesterday says no "tomorrow".
+    """
     that = clock.today(when) if isinstance(when, datetime) else when
     today = _today()
-    near = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get((that - today).days)
-    if near:
-        return near
+    word = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}.get((that - today).days)
+    if word and near:
+        return word
     pattern = {"zh_Hans": "EEE M月d日", "en": "EEE d MMM"}[language()]
     if that.year != today.year:
         pattern = {"zh_Hans": "y年M月d日 EEE", "en": "EEE d MMM y"}[language()]
@@ -47,12 +50,13 @@ def hour(when: datetime) -> str:
     return clock.local(when).strftime("%H:%M")
 
 
-def span(pair: tuple[datetime, datetime]) -> str:
+def span(pair: tuple[datetime, datetime], *, near: bool = True) -> str:
     """今天 09:00–11:00; over midnight both days are named."""
     start, end = pair
+    first, last = day(start, near=near), day(end, near=near)
     if clock.today(start) == clock.today(end):
-        return f"{day(start)} {hour(start)}–{hour(end)}"
-    return f"{day(start)} {hour(start)} – {day(end)} {hour(end)}"
+        return f"{first} {hour(start)}–{hour(end)}"
+    return f"{first} {hour(start)} – {last} {hour(end)}"
 
 
 def full_date(when: datetime | date) -> str:
@@ -78,8 +82,8 @@ def weekday(day: date) -> str:
     return str(format_date(day, {"zh_Hans": "d日 EEE", "en": "EEE d"}[language()]))
 
 
-def moment(when: datetime) -> str:
-    return f"{day(when)} {hour(when)}"
+def moment(when: datetime, *, near: bool = True) -> str:
+    return f"{day(when, near=near)} {hour(when)}"
 
 
 def minutes(count: int) -> str:

@@ -28,14 +28,27 @@ def reach() -> None:
         server.noop()
 
 
-def send(address: str, subject: str, body: str) -> None:
-    """Hand one message to the mail server; raises OSError or smtplib.SMTPException when it is not taken."""
+def send(address: str, subject: str, body: str, id: str = "") -> None:
+    """Hand one message to the mail server; raises OSError or smtplib.SMTPException when it is not taken.
+
+    `id` is the same whenever the same message is tried again, so that a reader's program shows it once.
+    """
     message = EmailMessage()
     message["To"], message["From"], message["Subject"] = address, current_app.config["MAIL_FROM"], subject
-    message["Date"], message["Message-ID"] = formatdate(localtime=False), make_msgid(domain="rengang.invalid")
+    message["Date"], message["Message-ID"] = formatdate(localtime=False), _message_id(id)
     message.set_content(body)
     with _server() as server:
         server.send_message(message)
+
+
+def _message_id(id: str) -> str:
+    return f"<{id}@rengang.invalid>" if id else make_msgid(domain="rengang.invalid")
+
+
+def refuses_the_address(error: Exception) -> bool:
+    """Whether the server said for good that there is no such address; anything else is worth another try."""
+    refused = error.recipients.values() if isinstance(error, smtplib.SMTPRecipientsRefused) else ()
+    return bool(refused) and all(code in (550, 551, 553) for code, _words in refused)
 
 
 def _server() -> smtplib.SMTP:

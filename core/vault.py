@@ -57,6 +57,11 @@ def unsealed(text: str, *, within: int) -> str | None:
         return None
 
 
+def derived(purpose: bytes) -> bytes:
+    """32 bytes for one purpose that only this installation knows, the same on every host with its DATA_KEY."""
+    return _key(purpose)
+
+
 # --- signatures that a device without the key can check ---------------------------------------------------
 
 HALF = 32  # bytes of each of the two numbers of a signature on P-256

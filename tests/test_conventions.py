@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import blueprints.messages.words
-from blueprints.messages.models import NoticeKind
+from blueprints.messages.models import BulletinKind, NoticeKind
 from core.db import Base
 from core.i18n import speaking
 
@@ -18,11 +18,10 @@ ROOT = Path(__file__).parent.parent
 AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "rollcall", "kiosk", "records", "admin"]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
 # tries to count what somebody could guess, the roster for whoever shows it elsewhere,
-# whom a change touches, how a card is counted, and what a shift must be.
+# whom a change touches, how a card is counted, what a shift must be, when something is due, and channels for who sends.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
-SHARED |= {"seals", "proof"}
+SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
 SHARED |= {"handovers"}  # verbs of claims that the demo plays
-SHARED |= {"affected", "board", "rules"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -54,7 +53,7 @@ def test_imports_point_to_the_left(path):
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
-VERBS += ["ledger", "corrections", "seals", "proof"]
+VERBS += ["ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
 QUESTIONS += ["seeking", "company", "shortness"]
 VERBS += ["handovers", "parties", "shortfalls"]
 VIEWS = ["exchanges", "together", "shortage"]
@@ -201,7 +200,7 @@ def shown_enums() -> Iterator[Any]:
 
 def test_every_state_and_kind_has_its_word(app):
     words = app.extensions["words"]
-    unseen = {"Level", "GuardianMethod", "DeliveryState", "Purpose", "SlipPurpose"}
+    unseen = {"Level", "GuardianMethod", "DeliveryState", "BulletinKind", "Purpose", "SlipPurpose"}
     missing = [
         f"{kind.__name__}.{member.name}"
         for kind in set(shown_enums())
@@ -224,6 +223,7 @@ def test_the_glossary_says_what_the_screens_say(app):
 
 def test_every_notice_has_its_sentence():
     assert set(blueprints.messages.words.SENTENCES) == set(NoticeKind)
+    assert set(blueprints.messages.words.BULLETINS) == set(BulletinKind)
 
 
 def test_no_test_is_skipped():

@@ -201,7 +201,7 @@ def _migrate_to(revision: str) -> None:
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 @with_appcontext
 def worker_command(once: bool) -> None:
-    """Pass on lapsed offers, write the reminders of the next 24 hours and send mail, every 20 seconds until stopped.
+    """Pass on lapsed offers, write reminders and send messages by every channel, every 20 seconds until stopped.
 
     The serving site does the same by itself unless WORKER=off is set. Any number of workers may run: one works,
     the others wait to take over, and nothing is done twice. With --once the exit status is 1 if something failed.
@@ -216,9 +216,9 @@ def worker_command(once: bool) -> None:
     done = worker.work()
     while done.is_partial:
         done = worker.work()
+    sent, unsent = done.messages.total
     click.echo(
-        f"offers {done.offers}, reminders {done.reminders}, shifts {done.shifts}, "
-        f"mails {done.mails[0]}, not taken {done.mails[1]}"
+        f"offers {done.offers}, reminders {done.reminders}, shifts {done.shifts}, messages {sent}, not taken {unsent}"
     )
     raise SystemExit(1 if done.crashes else 0)
 
@@ -247,7 +247,7 @@ def _holder() -> str:
 
 
 def start_embedded_worker(app: Flask) -> None:
-    """Let a thread of this process do the worker's rounds; it ends with the process, between two mails."""
+    """Let a thread of this process do the worker's rounds; it ends with the process, between two messages."""
     stop = threading.Event()
     thread = threading.Thread(target=run_worker, args=(app, stop), name="worker", daemon=True)
     thread.start()

@@ -23,10 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from blueprints.admin import catalogs, demo, worker
 from blueprints.admin.models import Lease
+from blueprints.admin.reminders import WORKER
+from blueprints.admin.sending import MOST_TRIES
 from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity import queries as identity
 from blueprints.identity.models import Grant, SecondFactor
-from blueprints.messages.models import Delivery, DeliveryState
+from blueprints.messages import channels
+from blueprints.messages.models import Channel, Delivery, DeliveryState, Robot
 from blueprints.records import queries as records
 from blueprints.series import queries as series
 from core import clock, mail, vault
@@ -290,7 +293,7 @@ def totals(_installation: Installation) -> Finding:
 
 def worker_alive(installation: Installation) -> Finding:
     """Whether somebody works; that nobody does is a problem once something waits for it."""
-    lease = db.session.scalar(select(Lease).where(Lease.name == worker.WORKER))
+    lease = db.session.scalar(select(Lease).where(Lease.name == WORKER))
     last = lease.held_until - worker.LEASE if lease else None
     waits, remedy = _overdue(installation.now), "Start the site without WORKER=off, or run `manage.py worker`."
     seen = f"last sign {int((clock.real() - last).total_seconds())} s ago" if last else "never seen"
@@ -303,8 +306,9 @@ def worker_alive(installation: Installation) -> Finding:
 
 def _overdue(now: datetime) -> int:
     offers = select(func.count()).where(Claim.state == ClaimState.OFFERED, Claim.offered_until < now - LATE)
-    mails = select(func.count()).where(Delivery.state == DeliveryState.DUE, Delivery.due_at < now - LATE)
-    return (db.session.scalar(offers) or 0) + (db.session.scalar(mails) or 0 if mail.is_set() else 0)
+    messages = select(func.count()).where(Delivery.state == DeliveryState.DUE, Delivery.due_at < now - LATE)
+    messages = messages.where(Delivery.channel.in_(channels.ready()))
+    return (db.session.scalar(offers) or 0) + (db.session.scalar(messages) or 0)
 
 
 def series_go_on(installation: Installation) -> Finding:
@@ -380,10 +384,40 @@ def post_office(installation: Installation) -> Finding:
         mail.reach()
     except OSError as error:  # smtplib's own errors are OSErrors, too
         return problem(f"the server of MAIL_URL does not take us ({type(error).__name__})", "Check MAIL_URL.")
-    failed = db.session.scalar(select(func.count()).where(Delivery.state == DeliveryState.FAILED)) or 0
-    if failed:
-        return note(f"the server answers; {failed} mails were given up after {worker.MOST_TRIES} tries", "See the log.")
+    failed = select(func.count()).where(Delivery.state == DeliveryState.FAILED, Delivery.channel == Channel.MAIL)
+    if count := db.session.scalar(failed):
+        return note(
+            f"the server answers; {count} mails were refused or given up after {MOST_TRIES} tries", "See below."
+        )
     return ok("the server answers")
+
+
+SHOWN = timedelta(days=7)
+
+
+def ways_out(installation: Installation) -> Finding:
+    """Which channels there are besides the inbox, what waits and what was given up, and since when."""
+    if installation.config["SMS_URL"] and not installation.config["SMS_SECRET"]:
+        return problem("SMS_URL is set, but not SMS_SECRET", "Set SMS_SECRET (and SMS_KEY_ID) of the gateway.")
+    robots = db.session.scalar(select(func.count()).where(Robot.removed_at.is_(None))) or 0
+    ready = [channel for channel in channels.ready() if channel is not Channel.ROBOT]
+    has = ", ".join(["inbox", *ready, f"{robots} group robots"])
+    waiting, failed = _left(DeliveryState.DUE, installation.now), _left(DeliveryState.FAILED, installation.now)
+    words = "; ".join(filter(None, [has, waiting and f"waiting: {waiting}", failed and f"given up: {failed}"]))
+    if failed:
+        return note(words, "The words in brackets are the last error; docs/operations.md explains them.")
+    return ok(words)
+
+
+def _left(state: DeliveryState, now: datetime) -> str:
+    """How many of each channel, since when, and what was said last."""
+    left = select(Delivery.channel, func.count(), func.min(Delivery.due_at), func.max(Delivery.error))
+    left = left.where(Delivery.state == state, Delivery.due_at <= now, Delivery.due_at > now - SHOWN)
+    rows = db.session.execute(left.group_by(Delivery.channel).order_by(Delivery.channel)).all()
+    return ", ".join(
+        f"{count} {channel} since {clock.local(since):%Y-%m-%d %H:%M}" + (f" ({error})" if error else "")
+        for channel, count, since, error in rows
+    )
 
 
 def time_of_day(installation: Installation) -> Finding:
@@ -434,6 +468,7 @@ AROUND: dict[str, Check] = {
     "worker": worker_alive,
     "series": series_go_on,
     "mail": post_office,
+    "messages": ways_out,
     "address": address,
     "secrets": secrets,
     "second steps": second_steps,

@@ -36,6 +36,10 @@ WORDS: dict[StrEnum, Any] = {
     Limit.SECOND_STEP_CLERK: lazy("Second step at sign-in for clerks"),
     Limit.SECOND_STEP_CONFIRMER: lazy("Second step at sign-in for confirmers"),
     Limit.SECOND_STEP_ADMINISTRATOR: lazy("Second step at sign-in for administrators"),
+    Limit.REMIND_HOURS: lazy("First reminder before the start (hours)"),
+    Limit.REMIND_NEAR_HOURS: lazy("Second reminder before the start (hours)"),
+    Limit.QUIET_FROM_HOUR: lazy("Quiet hours begin (full hour)"),
+    Limit.QUIET_UNTIL_HOUR: lazy("Quiet hours end (full hour)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -58,6 +62,10 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.LOCATION_DAYS: lazy("After that only the distance to the station stays, and whether it was near."),
     Limit.SERIES_WEEKS: lazy("So far ahead people can claim; further dates follow day by day."),
     **dict.fromkeys(SWITCHES, lazy("Whoever has the role but no second step sets it up before the desk opens again.")),
+    Limit.REMIND_HOURS: lazy("Whoever holds a place is reminded once, so long before."),
+    Limit.REMIND_NEAR_HOURS: lazy("And once more; before an early shift on the evening before. 0: no second reminder."),
+    Limit.QUIET_FROM_HOUR: lazy("From then on notifications and text messages wait, but for what is pressing."),
+    Limit.QUIET_UNTIL_HOUR: lazy("What waited is sent then. The same as the beginning: there are no quiet hours."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -130,6 +138,8 @@ ACTIONS: dict[str, Any] = {
     "PIN reset": lazy("gave somebody a new PIN"),
     "card issued": lazy("issued a card"),
     "flag looked at": lazy("looked at an oddity of an attendance"),
+    "robot added": lazy("connected a group robot"),
+    "robot removed": lazy("removed a group robot"),
 }
 
 

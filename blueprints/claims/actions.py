@@ -28,8 +28,8 @@ from blueprints.claims.models import (
 from blueprints.identity import actions as identity
 from blueprints.identity.actions import Departure
 from blueprints.identity.models import Account, Leaving, Volunteer
-from blueprints.messages.actions import tell
-from blueprints.messages.models import NoticeKind
+from blueprints.messages.actions import announce, tell
+from blueprints.messages.models import BulletinKind, NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts import actions as posts
@@ -424,7 +424,9 @@ def change_shift(
     posts.apply_shift_change(shift, values, now=now)
     db.session.flush()
     _trace("shift changed", shift, actor, organization, now, reason=reason, before=before, after=values)
-    _recheck([shift], post, now, reason if moved else "")
+    _recheck([shift], post, now, reason if moved else "", was=before["starts_at"])
+    if moved:
+        _announce(shift, post, BulletinKind.SHIFT_CHANGED, now, where=post.place, was=before["starts_at"])
     return shift
 
 
@@ -488,6 +490,7 @@ def _call_off(shift: Shift, reason: str, now: datetime) -> None:
         _told(claimed, shift, NoticeKind.SHIFT_CANCELLED, now, reason=reason)
     _end_handovers(shift, now)  # of people elsewhere who wanted to come here
     posts.mark_cancelled(shift, reason, now=now)
+    _announce(shift, db.session.get_one(Post, shift.post_id), BulletinKind.SHIFT_CANCELLED, now)
 
 
 def _require_reason(shift_id: int, reason: str) -> None:
@@ -516,7 +519,7 @@ def _make_room(shift: Shift, places: int) -> None:
     db.session.flush()
 
 
-def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str) -> None:
+def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str, was: datetime | None = None) -> None:
     """After a change: whoever no longer fits loses the place and is told why, the others are told what changed."""
     for shift in shifts:
         db.session.expire_all()  # the number of places was cascaded by the database
@@ -526,18 +529,20 @@ def _recheck(shifts: Sequence[Shift], post: Post, now: datetime, reason: str) ->
             sentence = queries.unfit_because(shift, post, claimed.volunteer)
             if sentence and claimed.id in attended:
                 raise Refusal(_("Somebody who is checked in would no longer fit: %(reason)s", reason=sentence))
-            _kept_or_ended(claimed, shift, post, sentence, reason, now)
+            _kept_or_ended(claimed, shift, post, sentence, reason, now=now, was=was or shift.starts_at)
         if reason:
             _end_handovers(shift, now)
         _fill(shift, now)
 
 
-def _kept_or_ended(claimed: Claim, shift: Shift, post: Post, sentence: str | None, reason: str, now: datetime) -> None:
+def _kept_or_ended(
+    claimed: Claim, shift: Shift, post: Post, sentence: str | None, reason: str, *, now: datetime, was: datetime
+) -> None:
     if sentence:
         _end(claimed, shift, ClaimState.CALLED_OFF, reason=sentence[:200], now=now)
-        _told(claimed, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=sentence)
+        _told(claimed, shift, NoticeKind.CLAIM_RULES_CHANGED, now, reason=sentence, was=was)
     elif reason:
-        _told(claimed, shift, NoticeKind.SHIFT_CHANGED, now, where=post.place, reason=reason)
+        _told(claimed, shift, NoticeKind.SHIFT_CHANGED, now, where=post.place, reason=reason, was=was)
 
 
 def _attended_ids(claims: Sequence[Claim]) -> set[int]:
@@ -883,6 +888,12 @@ def _told(claimed: Claim, shift: Shift, kind: NoticeKind, now: datetime, **value
     post = db.session.get_one(Post, shift.post_id)
     values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
     tell(volunteer.account_id, kind, now=now, path=f"/shifts/{shift.id}", **values)
+
+
+def _announce(shift: Shift, post: Post, kind: BulletinKind, now: datetime, **values: Any) -> None:
+    """Tell the group chats of the station; the reason is somebody's own words and stays inside."""
+    values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
+    announce(post.organization_id, kind, now=now, path=f"/shifts/{shift.id}", **values)
 
 
 def _trace(

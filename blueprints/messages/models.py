@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.identity.models import Account
+from blueprints.organizations.models import Organization
 from core.db import Base
 
 
@@ -36,7 +37,9 @@ class NoticeKind(StrEnum):
     PLACES_SWAPPED = "places_swapped"
     HANDOVER_REFUSED = "handover_refused"
     HANDOVER_ENDED = "handover_ended"
-    SHIFT_SOON = "shift_soon"
+    SHIFT_SOON = "shift_soon"  # the day before
+    SHIFT_NEAR = "shift_near"  # two hours before
+    TRIAL = "trial"
     REGISTRATION_RECEIVED = "registration_received"
     REGISTRATION_APPROVED = "registration_approved"
     REGISTRATION_RETURNED = "registration_returned"
@@ -86,28 +89,136 @@ class Notice(Base):
     account: Mapped[Account] = relationship(lazy="raise_on_sql")
 
 
+class Topic(StrEnum):
+    """What people choose channels for; messages.rules says which kind of notice belongs to which."""
+
+    REMINDERS = "reminders"
+    CHANGES = "changes"
+    OFFERS = "offers"
+    CLAIMS = "claims"
+    RECORDS = "records"
+    ACCOUNT = "account"
+
+
+class Channel(StrEnum):
+    """The ways out of the house; the inbox is no channel, since everything stands there anyway."""
+
+    MAIL = "mail"
+    PUSH = "push"
+    SMS = "sms"
+    ROBOT = "robot"
+
+
+class Preference(Base):
+    """What somebody chose otherwise than the defaults: for a topic the names of its channels."""
+
+    __tablename__ = "message_preference"
+    __table_args__ = (
+        CheckConstraint("(sms_agreed_at IS NULL) = (sms_text_version = '')", name="consent_to_sms_names_its_text"),
+    )
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), unique=True)
+    choices: Mapped[dict[str, list[str]]] = mapped_column(JSON, default=dict)
+    quiet: Mapped[bool] = mapped_column(default=True)  # nothing loud in quiet hours
+    quiet_mail: Mapped[bool] = mapped_column(default=False)  # no mail either
+    sms_agreed_at: Mapped[datetime | None]  # the phone number may be handed to the SMS operator since then
+    sms_text_version: Mapped[str] = mapped_column(String(20), default="")
+
+
+class PushSubscription(Base):
+    """A browser that shows notifications, as long as the person stays signed in there."""
+
+    __tablename__ = "push_subscription"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"), index=True)
+    endpoint_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    sealed: Mapped[str] = mapped_column(Text)  # endpoint and keys: whoever knows them can send to this browser
+    device: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime]
+
+
+class RobotKind(StrEnum):
+    WECOM = "wecom"
+    DINGTALK = "dingtalk"
+
+
+class Robot(Base):
+    """A robot in the group chat of an organization, which says what concerns its shifts and names nobody."""
+
+    __tablename__ = "robot"
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
+    kind: Mapped[RobotKind]
+    name: Mapped[str] = mapped_column(String(40))
+    lang: Mapped[str] = mapped_column(String(10), default="zh_Hans")
+    sealed: Mapped[str] = mapped_column(Text)  # the webhook and its secret
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    removed_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+
+
+class BulletinKind(StrEnum):
+    """What a group chat is told; messages.words holds the sentence of each."""
+
+    SHIFT_CHANGED = "shift_changed"
+    SHIFT_CANCELLED = "shift_cancelled"
+    SHIFT_SHORT = "shift_short"
+    TODAY = "today"
+    TRIAL = "trial"
+
+
+class Bulletin(Base):
+    """One thing the group chats of an organization are told; nothing in it is about a person."""
+
+    __tablename__ = "bulletin"
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
+    kind: Mapped[BulletinKind]
+    values: Mapped[dict[str, str | int]] = mapped_column(JSON, default=dict)
+    path: Mapped[str] = mapped_column(String(120), default="")
+    at: Mapped[datetime]
+    key: Mapped[str | None] = mapped_column(String(60), unique=True)  # the same thing is told once
+
+
 class DeliveryState(StrEnum):
     DUE = "due"
     SENT = "sent"
     FAILED = "failed"
+    EXPIRED = "expired"  # too late to be of use, or no longer true
 
 
 class Delivery(Base):
-    """The outbox: one notice on its way to one address, sent after the commit, each once."""
+    """The outbox: one notice or bulletin on its way through one channel, sent after the commit, each once.
+
+    `target` is a mail address, a phone number in E.164, or the id of a subscription or a robot.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         Index(None, "state", "due_at"),
+        Index(None, "channel", "target"),
+        UniqueConstraint("notice_id", "channel", "target"),
+        UniqueConstraint("bulletin_id", "target"),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL)", name="sent_ones_say_when"),
+        CheckConstraint("(notice_id IS NULL) <> (bulletin_id IS NULL)", name="carries_one_thing"),
+        CheckConstraint("(channel = 'robot') = (notice_id IS NULL)", name="robots_carry_bulletins"),
     )
 
-    notice_id: Mapped[int] = mapped_column(ForeignKey("notice.id"), unique=True)
-    address: Mapped[str] = mapped_column(String(120))
+    notice_id: Mapped[int | None] = mapped_column(ForeignKey("notice.id"))
+    bulletin_id: Mapped[int | None] = mapped_column(ForeignKey("bulletin.id"))
+    channel: Mapped[Channel]
+    target: Mapped[str] = mapped_column(String(120))
     state: Mapped[DeliveryState] = mapped_column(default=DeliveryState.DUE)
     due_at: Mapped[datetime]
+    quiet: Mapped[bool] = mapped_column(default=False)  # waits for the end of quiet hours
+    useful_until: Mapped[datetime | None]  # afterwards it would only confuse
     taken_until: Mapped[datetime | None]
     tries: Mapped[int] = mapped_column(default=0)
     error: Mapped[str] = mapped_column(String(200), default="")
     sent_at: Mapped[datetime | None]
 
-    notice: Mapped[Notice] = relationship(lazy="raise_on_sql")
+    notice: Mapped[Notice | None] = relationship(lazy="raise_on_sql")
+    bulletin: Mapped[Bulletin | None] = relationship(lazy="raise_on_sql")

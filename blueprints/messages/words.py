@@ -1,14 +1,32 @@
 """The sentence of each notice, in the language of whoever reads it. `%(when)s` is told from `starts` and `ends`."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from blueprints.identity.models import Skill
-from blueprints.messages.models import Notice, NoticeKind
+from blueprints.messages.models import Bulletin, BulletinKind, Channel, Notice, NoticeKind, RobotKind, Topic
+from blueprints.messages.rules import topic_of
 from core import display, vault
 from core.actor import Role
 from core.i18n import _, language, lazy
 from core.words import say
+
+WORDS: dict[StrEnum, Any] = {
+    Topic.REMINDERS: lazy("Reminders: the day before and shortly before the start"),
+    Topic.CHANGES: lazy("A shift I claimed changes or is cancelled"),
+    Topic.OFFERS: lazy("A place becomes free for me"),
+    Topic.CLAIMS: lazy("What I claimed or cancelled myself"),
+    Topic.RECORDS: lazy("My records: handed in, effective, returned"),
+    Topic.ACCOUNT: lazy("Registration, roles and the safety of my account"),
+    Channel.MAIL: lazy("Mail"),
+    Channel.PUSH: lazy("Notification of the browser"),
+    Channel.SMS: lazy("Text message"),
+    Channel.ROBOT: lazy("Group robot"),
+    RobotKind.WECOM: lazy("WeCom group robot"),
+    RobotKind.DINGTALK: lazy("DingTalk group robot"),
+}
 
 K = NoticeKind
 SENTENCES: dict[NoticeKind, Any] = {
@@ -61,6 +79,8 @@ SENTENCES: dict[NoticeKind, Any] = {
         "You still hold the place."
     ),
     K.SHIFT_SOON: lazy("Reminder: “%(title)s”, %(when)s, at %(where)s. You hold place %(place)s."),
+    K.SHIFT_NEAR: lazy("Soon: “%(title)s”, %(when)s, at %(where)s. You hold place %(place)s."),
+    K.TRIAL: lazy("This is a test message, so that you see what reaches you."),
     K.REGISTRATION_RECEIVED: lazy("Your registration has reached %(organization)s. You can claim once it is approved."),
     K.REGISTRATION_APPROVED: lazy("%(organization)s approved your registration. You can now claim."),
     K.REGISTRATION_RETURNED: lazy(
@@ -127,20 +147,105 @@ SENTENCES: dict[NoticeKind, Any] = {
     ),
 }
 
+# For a text message or a notification: what matters, and a title that may be cut.
+SHORT: dict[NoticeKind, Any] = {
+    K.CLAIM_OFFERED: lazy("A place of %(title)s, %(when)s, is kept for you until %(until)s."),
+    K.OFFER_LAPSED: lazy("The place offered on %(title)s, %(when)s, has lapsed."),
+    K.PLACE_MOVED_UP: lazy("You now hold a place of %(title)s, %(when)s."),
+    K.SHIFT_CHANGED: lazy("Changed: %(title)s is now %(when)s. Reason and place are in Rengang."),
+    K.SHIFT_CANCELLED: lazy("Cancelled: %(title)s, %(when)s."),
+    K.CLAIM_RULES_CHANGED: lazy("Your place on %(title)s, %(when)s, has ended. The reason is in Rengang."),
+    K.CLAIM_RELEASED: lazy("Your place on %(title)s, %(when)s, has ended. The reason is in Rengang."),
+    K.SHIFT_SOON: lazy("Reminder: %(title)s, %(when)s."),
+    K.SHIFT_NEAR: lazy("Soon: %(title)s, %(when)s."),
+    K.RECORD_EFFECTIVE: lazy("%(minutes)s for %(title)s are effective."),
+    K.RECORD_RETURNED: lazy("The entry for %(title)s was returned to the station. The reason is in Rengang."),
+}
+
+BULLETINS: dict[BulletinKind, Any] = {
+    BulletinKind.SHIFT_CHANGED: lazy("“%(title)s” has changed: now %(when)s at %(where)s."),
+    BulletinKind.SHIFT_CANCELLED: lazy("“%(title)s”, %(when)s, will not take place."),
+    BulletinKind.SHIFT_SHORT: lazy(
+        "“%(title)s”, %(when)s, has %(count)s of at least %(needed)s people. Please decide at the desk."
+    ),
+    BulletinKind.TODAY: lazy("Shifts today: %(count)s\n%(lines)s"),
+    BulletinKind.TRIAL: lazy("This is a test message of %(organization)s. It reached the group."),
+}
+
 
 def sentence(notice: Notice) -> str:
     """The notice as one reads it, with its dates told from today."""
-    values: dict[str, Any] = dict(notice.values)
+    return str(SENTENCES[notice.kind]) % told(notice.values)
+
+
+def written(notice: Notice) -> str:
+    """The notice as it is sent: read at another time, so that its dates are told by their names."""
+    return str(SENTENCES[notice.kind]) % told(notice.values, near=False)
+
+
+def announced(bulletin: Bulletin) -> str:
+    """What a group chat reads."""
+    return str(BULLETINS[bulletin.kind]) % told(bulletin.values, near=False)
+
+
+def short(notice: Notice, longest: int) -> str:
+    """The notice in at most so many characters: only a title is ever cut, and what does not fit is only mentioned."""
+    if "sealed" in notice.values:
+        return _mentioned(notice)
+    values = told(notice.values, near=False)
+    words = SHORT.get(notice.kind)
+    if words is None:
+        whole = str(SENTENCES[notice.kind]) % values
+        return whole if len(whole) <= longest else _mentioned(notice)
+    values["title"] = _cut(str(values.get("title", "")), longest - len(str(words) % {**values, "title": ""}))
+    found = str(words) % values
+    return found if len(found) <= longest else _mentioned(notice)
+
+
+def parameters(notice: Notice) -> dict[str, str]:
+    """The values of a notice by name, for a gateway whose templates are approved beforehand; nothing secret."""
+    values = told({name: value for name, value in notice.values.items() if name != "sealed"}, near=False)
+    cut = {name: _cut(str(values[name]), LONGEST_VALUE) for name in TYPED if name in values}
+    return {name: str(value) for name, value in (values | cut).items() if name not in UNTOLD}
+
+
+LONGEST_VALUE = 20  # characters; what gateways commonly let through in one place of a template
+TYPED = ("title", "where", "reason", "organization")  # by people, so of any length
+UNTOLD = {"starts", "ends", "was", "other_starts", "other_ends"}
+
+
+def _mentioned(notice: Notice) -> str:
+    return _("You have a new message in Rengang: %(topic)s.", topic=str(SHORT_TOPICS[topic_of(notice.kind)]))
+
+
+SHORT_TOPICS: dict[Topic, Any] = {
+    Topic.REMINDERS: lazy("a reminder"),
+    Topic.CHANGES: lazy("a change of what you claimed"),
+    Topic.OFFERS: lazy("a free place"),
+    Topic.CLAIMS: lazy("about your claim"),
+    Topic.RECORDS: lazy("about your record"),
+    Topic.ACCOUNT: lazy("about your account"),
+}
+
+
+def _cut(text: str, longest: int) -> str:
+    """No more characters than that, the last of them an ellipsis if some are missing."""
+    return text if len(text) <= longest else text[: max(longest - 1, 0)].rstrip() + "…"
+
+
+def told(given: Mapping[str, str | int], *, near: bool = True) -> dict[str, Any]:
+    """The values of a notice as people say them."""
+    values: dict[str, Any] = dict(given)
     if "starts" in values:
         pair = (datetime.fromisoformat(values["starts"]), datetime.fromisoformat(values["ends"]))
-        values["when"] = display.span(pair)
+        values["when"] = display.span(pair, near=near)
     if "other_starts" in values:
         pair = (datetime.fromisoformat(values["other_starts"]), datetime.fromisoformat(values["other_ends"]))
-        values["other_when"] = display.span(pair)
+        values["other_when"] = display.span(pair, near=near)
     if "minutes" in values:
         values["minutes"] = display.minutes(int(values["minutes"]))
     if "until" in values:
-        values["until"] = _until(values["until"])
+        values["until"] = _until(values["until"], near)
     if "role" in values:
         values["role"] = say(Role(values["role"]))
     if "skill" in values:
@@ -148,8 +253,8 @@ def sentence(notice: Notice) -> str:
     if "reason" in values:
         values["reason"] = _ended(str(values["reason"]))
     if "sealed" in values:
-        values["link"] = vault.unseal(values["sealed"])
-    return str(SENTENCES[notice.kind]) % values
+        values["link"] = vault.unseal(values.pop("sealed"))
+    return values
 
 
 def _ended(reason: str) -> str:
@@ -169,6 +274,6 @@ def shown(notice: Notice) -> str:
     return sentence(notice)
 
 
-def _until(value: str) -> str:
+def _until(value: str, near: bool) -> str:
     when = datetime.fromisoformat(value)
-    return display.moment(when) if when.tzinfo else display.day(when.date())
+    return display.moment(when, near=near) if when.tzinfo else display.day(when.date(), near=near)

@@ -117,6 +117,10 @@ class Limit(StrEnum):
     SECOND_STEP_CLERK = "second_step_clerk"
     SECOND_STEP_CONFIRMER = "second_step_confirmer"
     SECOND_STEP_ADMINISTRATOR = "second_step_administrator"
+    REMIND_HOURS = "remind_hours"
+    REMIND_NEAR_HOURS = "remind_near_hours"
+    QUIET_FROM_HOUR = "quiet_from_hour"
+    QUIET_UNTIL_HOUR = "quiet_until_hour"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -136,6 +140,10 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.SECOND_STEP_CLERK: (0, 0, 1),
     Limit.SECOND_STEP_CONFIRMER: (0, 0, 1),
     Limit.SECOND_STEP_ADMINISTRATOR: (1, 0, 1),
+    Limit.REMIND_HOURS: (24, 6, 72),
+    Limit.REMIND_NEAR_HOURS: (2, 0, 5),
+    Limit.QUIET_FROM_HOUR: (22, 0, 23),
+    Limit.QUIET_UNTIL_HOUR: (7, 0, 23),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

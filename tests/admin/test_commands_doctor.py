@@ -12,7 +12,7 @@ from blueprints.admin import doctor, worker
 from blueprints.admin.bulk import in_bulk
 from blueprints.admin.doctor import Installation, Verdict
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
-from blueprints.messages.models import Delivery, Notice, NoticeKind
+from blueprints.messages.models import Channel, Delivery, Notice, NoticeKind
 from blueprints.posts.models import Shift
 from blueprints.records import ledger
 from blueprints.records.models import Recorder, RecordState, ServiceRecord
@@ -246,7 +246,7 @@ def test_a_worker_that_is_gone_for_long_is_not(installation):
 
 def test_mail_that_waits_needs_a_worker_only_where_mail_is_set_up(app, world, installation, monkeypatch):
     notice = saved(Notice(account_id=world.lin.account_id, kind=NoticeKind.GRANT_GIVEN, at=BEFORE))
-    saved(Delivery(notice_id=notice.id, address="a@example.org", due_at=BEFORE - HOUR))
+    saved(Delivery(notice_id=notice.id, channel=Channel.MAIL, target="a@example.org", due_at=BEFORE - HOUR))
     assert verdict("worker", installation) is Verdict.NOTE
     monkeypatch.setitem(app.config, "MAIL_URL", "smtp://127.0.0.1:1")
     assert verdict("worker", installation) is Verdict.PROBLEM

@@ -19,6 +19,7 @@ from blueprints.identity.models import (
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
+from blueprints.messages.models import PushSubscription, Robot, RobotKind
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.rollcall import actions as rollcall
@@ -131,11 +132,22 @@ def ids(world):
         "flag_id": flag.id,
         "handover": seeking.token(asked),
         "evidence_id": picture.id,
+        **ways_to_tell(world),
     }
 
 
 def first_slot(rhythm: Series) -> Slot:
     return db.session.scalars(db.select(Slot).where(Slot.series_id == rhythm.id).order_by(Slot.id)).first()
+
+
+def ways_to_tell(world):
+    """A browser of Lin's, and a robot of the station."""
+    session_id = actor_of(world.lin).session_id
+    browser = PushSubscription(account_id=world.lin.account_id, session_id=session_id, endpoint_hash="z" * 64)
+    browser.sealed, browser.created_at = "sealed", BEFORE
+    robot = Robot(organization_id=world.station.id, kind=RobotKind.WECOM, name="群", sealed="", created_at=BEFORE)
+    robot.created_by_id = world.qian.account_id
+    return {"subscription_id": saved(browser).id, "robot_id": saved(robot).id}
 
 
 def addresses(app, ids):
