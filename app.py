@@ -19,6 +19,7 @@ from blueprints.admin import words as admin_words
 from blueprints.claims import changes as claims_changes
 from blueprints.claims import desk as claims_desk
 from blueprints.claims import exchanges as claims_exchanges
+from blueprints.claims import missed as claims_missed
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
 from blueprints.claims import words as claims_words
@@ -73,6 +74,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kiosk_scans.bp,
     kiosk_own.bp,
     kiosk_desk.bp,
+    claims_missed.bp,
     admin_desk.bp,
     admin_days.bp,
     admin_people.bp,

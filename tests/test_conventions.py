@@ -22,6 +22,8 @@ AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
 SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
 SHARED |= {"handovers"}  # verbs of claims that the demo plays
+SHARED |= {"affected", "board", "rules"}
+SHARED |= {"marking"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -91,6 +93,9 @@ LAYERS = {
     )
     for name in names
 }
+# Who did not come: its questions, its verbs and its pages.
+LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
+LAYERS |= {"absence_forms": LAYERS["forms"]}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

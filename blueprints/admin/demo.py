@@ -21,9 +21,9 @@ from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
 from blueprints.claims import actions as claims
-from blueprints.claims import handovers
+from blueprints.claims import handovers, marking
 from blueprints.claims import queries as claimed
-from blueprints.claims.models import Act, Audience, Claim, ClaimState
+from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
 from blueprints.messages import actions as messages
@@ -464,14 +464,16 @@ class Scene:
         near = [actor for actor in known if wide or play.lives[actor.account_id] // 10**6 == county]
         return play.chance.sample(near, min(len(near), self.shift.places + 1))
 
-    def attended(self, *, gone: Sequence[int] = (), early: Sequence[int] = (), missing: float = 0) -> None:
+    def attended(
+        self, *, gone: Sequence[int] = (), early: Sequence[int] = (), missing: float = 0, last: int | None = None
+    ) -> None:
         """Let the holders come and go, but a share of them not come. Those numbered in `gone` are not seen to leave,
-        those in `early` leave early."""
-        self.play.at(self.shift.starts_at - 12 * MINUTE, lambda _now: self._come(gone, early, missing))
+        those in `early` leave early; whoever is numbered from `last` on does not come."""
+        self.play.at(self.shift.starts_at - 12 * MINUTE, lambda _now: self._come(gone, early, missing, last))
 
-    def _come(self, gone: Sequence[int], early: Sequence[int], missing: float) -> None:
+    def _come(self, gone: Sequence[int], early: Sequence[int], missing: float, last: int | None) -> None:
         chance = self.play.chance
-        for number, claim in enumerate(claimed.roster(self.shift.id)):
+        for number, claim in enumerate(claimed.roster(self.shift.id)[:last]):
             told = number in gone or number in early
             if chance.random() < missing:
                 continue
@@ -491,14 +493,16 @@ class Scene:
         own, actor = (claims.check_in if act is Act.IN else claims.check_out), acting(owner.id)
         self.play.at(moment, lambda now: own(claim.id, claimed.day_code(self.shift.id, now), actor, now=now))
 
-    def handing_in(self, after: timedelta = 45 * MINUTE) -> None:
-        self.play.at(self.shift.ends_at + after, self._hand_in)
+    def handing_in(self, after: timedelta = 45 * MINUTE, *, unseen: int = 0) -> None:
+        """Hand in with the head count of the leader, who may have seen some people that the system has not."""
+        self.play.at(self.shift.ends_at + after, lambda now: self._hand_in(now, unseen))
 
-    def _hand_in(self, now: datetime) -> None:
+    def _hand_in(self, now: datetime, unseen: int) -> None:
         roster = claimed.roster(self.shift.id)
         seen = claimed.attendances(claim.id for claim in roster)
         if any(attendance.is_complete for attendance in seen.values()):
-            records.hand_in(self.shift.id, self.clerk, now=now)
+            came = sum(bool(attendance.spans) for attendance in seen.values())
+            records.hand_in(self.shift.id, self.clerk, now=now, counted=came + unseen, sure=True)
 
     def confirming(self, after: timedelta = 26 * HOUR) -> None:
         """Let the second person confirm, the day after; what lies below the minimum presence waits for a decision."""
@@ -551,8 +555,24 @@ def _stated_late(scene: Scene) -> None:
 
 
 def _not_handed_in(scene: Scene) -> None:
+    """Nothing is handed in yet; somebody who did not come was noted, and says that it is not right."""
+
+    def note(now: datetime) -> None:
+        claim = claimed.live_claim(scene.shift.id, _first(scene, 12)[0].volunteer_id or 0)
+        if claim:
+            marking.note(claim.id, AbsenceKind.NO_SHOW, scene.clerk, reason="电话没有人接。", now=now)
+
+    def object_to(now: datetime) -> None:
+        actor = _first(scene, 12)[0]
+        mine = select(Absence.id).join(Absence.claim).where(Claim.volunteer_id == actor.volunteer_id)
+        for absence_id in db.session.scalars(mine):
+            marking.dispute(absence_id, "我那天发烧，前一天晚上给站点打过电话。", actor, now=now)
+
     scene.claiming(_first(scene, 0, 1, 4), at=scene.published_at + HOUR)
-    scene.attended()
+    scene.claiming(_first(scene, 12), at=scene.published_at + 2 * HOUR)
+    scene.attended(last=3)
+    scene.play.at(scene.shift.ends_at + 20 * MINUTE, note)
+    scene.play.at(scene.shift.ends_at + 3 * HOUR, object_to)
 
 
 def _returned(scene: Scene) -> None:
@@ -579,7 +599,7 @@ def _left_early(scene: Scene) -> None:
     """Less than the minimum presence: pending with its reason, and nobody has decided yet."""
     scene.claiming(_first(scene, 2, 0, 7), at=scene.published_at + HOUR)
     scene.attended(early=[0])
-    scene.handing_in()
+    scene.handing_in(unseen=1)
 
 
 def _long_day(scene: Scene) -> None:

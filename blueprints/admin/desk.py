@@ -62,6 +62,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Times to hand in"), "/desk/hand-ins", "clock", 0, (CLERK,)),
         (_("Tablets"), "/desk/tablets", "checkin", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records, (CONFIRMER,)),
+        *_objections(waiting.objections),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),
         (_("Organizations"), "/desk/organizations", "home", 0, (ADMINISTRATOR,)),
@@ -70,6 +71,11 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Rules"), "/desk/settings", "filter", 0, (ADMINISTRATOR,)),
         (_("Calendar"), "/desk/calendar", "calendar", 0, (ADMINISTRATOR,)),
     ]
+
+
+def _objections(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
+    """An entry that is there only while something waits: on most days nobody has objected to anything."""
+    return [(_("Objections"), "/desk/absences", "info", count, (CLERK, CONFIRMER))] if count else []
 
 
 def _waiting() -> queries.Waiting:

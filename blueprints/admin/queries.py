@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager, joinedload, selectinload
 
-from blueprints.claims.models import Claim, ClaimState
+from blueprints.claims.models import Absence, Claim, ClaimState
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
@@ -65,6 +65,7 @@ class Waiting:
     records: int = 0
     registrations: int = 0
     requests: int = 0
+    objections: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -89,7 +90,22 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    return Waiting(*db.session.execute(select(_capped(entries), _capped(people), _capped(asked))).one())
+    counts = (_capped(rows) for rows in (entries, people, asked, _objections(actor)))
+    return Waiting(*db.session.execute(select(*counts)).one())
+
+
+def _objections(actor: Actor) -> Select[int]:
+    """Objections to a note about somebody who did not come, as far as this person did not make the note."""
+    return (
+        select(Absence.id)
+        .join(Absence.claim)
+        .join(Claim.shift)
+        .join(Shift.post)
+        .join(Post.organization)
+        .where(organizations.under(actor.reach(Role.CLERK, Role.CONFIRMER)))
+        .where(Absence.disputed_at.is_not(None), Absence.decided_at.is_(None), Absence.undone_at.is_(None))
+        .where(Absence.marked_by_id != actor.account_id)
+    )
 
 
 def _capped(rows: Select[int]) -> ColumnElement[int]:

@@ -40,6 +40,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.REMIND_NEAR_HOURS: lazy("Second reminder before the start (hours)"),
     Limit.QUIET_FROM_HOUR: lazy("Quiet hours begin (full hour)"),
     Limit.QUIET_UNTIL_HOUR: lazy("Quiet hours end (full hour)"),
+    Limit.NO_SHOW_MONTHS: lazy("That somebody did not come fades after (months)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -66,6 +67,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.REMIND_NEAR_HOURS: lazy("And once more; before an early shift on the evening before. 0: no second reminder."),
     Limit.QUIET_FROM_HOUR: lazy("From then on notifications and text messages wait, but for what is pressing."),
     Limit.QUIET_UNTIL_HOUR: lazy("What waited is sent then. The same as the beginning: there are no quiet hours."),
+    Limit.NO_SHOW_MONTHS: lazy("After that nobody sees it any more; late cancellations fade likewise."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -126,6 +128,9 @@ ACTIONS: dict[str, Any] = {
     "offline act settled": lazy("entered times for what a tablet sent"),
     "offline act dismissed": lazy("dismissed what a tablet sent"),
     "picture kept": lazy("added a photo of a paper sheet"),
+    "absence noted": lazy("noted that somebody did not come"),
+    "absence undone": lazy("took back a note that somebody did not come"),
+    "absence decided": lazy("decided about a disputed note"),
     "handed in": lazy("handed in times"),
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
-from blueprints.claims import actions, queries
+from blueprints.claims import absences, actions, queries
 from blueprints.claims import roster as rosters
 from blueprints.claims.forms import PunchForm, ReleaseForm, SettlementForm, WalkInForm
 from blueprints.claims.models import Act, Claim, EvidenceClass, Punch
@@ -196,6 +196,7 @@ def _walk_in_page(shift: Shift, form: WalkInForm) -> Response:
         known={row.claim.volunteer_id: row.claim for row in sheet.rows},
         early=sheet.phase is Phase.BEFORE,
         over=sheet.phase not in (Phase.BEFORE, Phase.OPEN),
+        marks=absences.marks((person.id for person in found), actor().reach(Role.CLERK), clock.now()),
         masks=masks,
     )
 

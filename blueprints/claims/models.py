@@ -169,6 +169,64 @@ class Watch(Base):
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
 
 
+class AbsenceKind(StrEnum):
+    """What a person says of somebody who was not seen on a shift they held a place on."""
+
+    NO_SHOW = "no_show"  # a mark, which can be disputed and fades
+    EXCUSED = "excused"  # no mark: there was a reason
+
+
+class AbsenceOutcome(StrEnum):
+    """What a second person decided about a mark that was disputed."""
+
+    UPHELD = "upheld"
+    OVERTURNED = "overturned"
+
+
+NOT_UNDONE = text("undone_at IS NULL")
+
+
+class Absence(Base):
+    """That somebody did not come, as a clerk noted it. Never made by itself; the place stays held by the claim."""
+
+    __tablename__ = "absence"
+    __table_args__ = (
+        CheckConstraint("(kind = 'no_show') = (fades_at IS NOT NULL)", name="marks_fade"),
+        CheckConstraint("(disputed_at IS NOT NULL) = (dispute <> '')", name="disputes_have_words"),
+        CheckConstraint("disputed_at IS NULL OR kind = 'no_show'", name="only_marks_are_disputed"),
+        CheckConstraint(
+            "(decided_at IS NULL) = (decided_by_id IS NULL) AND (decided_at IS NULL) = (outcome IS NULL)",
+            name="decisions_are_whole",
+        ),
+        CheckConstraint("decided_at IS NULL OR (disputed_at IS NOT NULL AND decision <> '')", name="disputes_decided"),
+        CheckConstraint("decided_by_id IS NULL OR decided_by_id <> marked_by_id", name="another_one_decides"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by_id IS NULL)", name="undone_ones_say_by_whom"),
+        Index("uq_absence_standing", "claim_id", unique=True, sqlite_where=NOT_UNDONE, postgresql_where=NOT_UNDONE),
+    )
+
+    claim_id: Mapped[int] = mapped_column(ForeignKey("claim.id"))
+    kind: Mapped[AbsenceKind]
+    marked_at: Mapped[datetime]
+    marked_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    fades_at: Mapped[datetime | None]  # from then on it is shown to nobody and counts nowhere
+    disputed_at: Mapped[datetime | None]
+    dispute: Mapped[str] = mapped_column(String(400), default="")
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    outcome: Mapped[AbsenceOutcome | None]
+    decision: Mapped[str] = mapped_column(String(200), default="")
+    undone_at: Mapped[datetime | None]
+    undone_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    claim: Mapped[Claim] = relationship(lazy="raise_on_sql")
+
+    @property
+    def waits(self) -> bool:
+        """Whether somebody still has to decide about a dispute."""
+        return self.disputed_at is not None and self.decided_at is None and self.undone_at is None
+
+
 class Act(StrEnum):
     """What was observed, or that an observation was a slip of the finger."""
 

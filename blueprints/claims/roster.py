@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from blueprints.claims import queries
+from blueprints.claims import absences, queries
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
 from blueprints.claims.queries import Attendance
 from blueprints.posts.models import Shift, ShiftState
@@ -104,8 +104,14 @@ def sheet(shift: Shift, now: datetime) -> Sheet:
         tuple(Row(claim, seen[claim.id]) for claim in placed),
         tuple(Row(claim, UNSEEN) for claim in claims if claim.state is ClaimState.WAITING),
         tuple(Row(claim, UNSEEN) for claim in claims if claim.state is ClaimState.REQUESTED),
-        tuple(claim for claim in claims if claim.state is ClaimState.LATE),
+        _unfaded([claim for claim in claims if claim.state is ClaimState.LATE], now),
     )
+
+
+def _unfaded(late: list[Claim], now: datetime) -> tuple[Claim, ...]:
+    """Late cancellations fade as no-shows do."""
+    since = absences.faded_before(now) if late else now
+    return tuple(claim for claim in late if claim.ended_at and claim.ended_at > since)
 
 
 def _on_sheet(shift_id: int) -> list[Claim]:

@@ -10,7 +10,7 @@ from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from blueprints.claims import actions, board, cards, feed, queries, schedule, search, seeking
+from blueprints.claims import absences, actions, board, cards, feed, queries, schedule, search, seeking
 from blueprints.claims.board import Asking, fingerprint
 from blueprints.claims.cards import View
 from blueprints.claims.forms import CancellationForm, CodeForm
@@ -268,13 +268,15 @@ def _days(volunteer_id: int, before: tuple[datetime, int] | None, now: datetime)
     past = schedule.past(volunteer_id, now, before)
     coming = [] if before else schedule.coming(volunteer_id, now)
     shown = past[: schedule.PAGE]
+    seen = queries.attendances(claim.id for claim in shown)
     return {
         "days": schedule.by_day(coming),
         "own": schedule.positions(volunteer_id, coming),
         "sought": seeking.running_of(claim.id for claim in coming),
         "cancel_hours": schedule.cancel_hours(),
         "past": shown,
-        "seen": queries.attendances(claim.id for claim in shown),
+        "seen": seen,
+        "absences": absences.of_claims([id for id, each in seen.items() if not each.spans], now),
         "older": f"/me/schedule?before={schedule.mark(shown[-1])}" if len(past) > len(shown) else None,
         "newer": "/me/schedule" if before else None,
         "now": now,

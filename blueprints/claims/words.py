@@ -3,7 +3,16 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.claims.models import Act, Audience, ClaimState, EvidenceClass, HandoverState, Source
+from blueprints.claims.models import (
+    AbsenceKind,
+    AbsenceOutcome,
+    Act,
+    Audience,
+    ClaimState,
+    EvidenceClass,
+    HandoverState,
+    Source,
+)
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -32,6 +41,10 @@ WORDS: dict[StrEnum, Any] = {
     Audience.PERSON: lazy("Somebody I know"),
     Audience.LINK: lazy("A link that I pass on myself"),
     Audience.ANYBODY: lazy("Anybody: show it on the list"),
+    AbsenceKind.NO_SHOW: lazy("Did not come"),
+    AbsenceKind.EXCUSED: lazy("Excused"),
+    AbsenceOutcome.UPHELD: lazy("The note stays"),
+    AbsenceOutcome.OVERTURNED: lazy("The note is taken off"),
     Act.IN: lazy("Check-in"),
     Act.OUT: lazy("Check-out"),
     Act.UNDO: lazy("Undone"),

@@ -103,6 +103,24 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.RECORD_CORRECTED: lazy("“%(title)s”, %(when)s, was corrected and now counts %(minutes)s: %(reason)s"),
     K.CORRECTION_DECLINED: lazy("The correction of “%(title)s”, %(when)s, was declined: %(reason)s"),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),
+    K.NO_SHOW_NOTED: lazy(
+        "%(organization)s noted that you did not come to “%(title)s”, %(when)s. If that is not right, say so here. "
+        "Only the station sees it, and it fades on %(until)s."
+    ),
+    K.NO_SHOW_UNDONE: lazy("%(organization)s took back the note that you did not come to “%(title)s”, %(when)s."),
+    K.NO_SHOW_DISPUTED: lazy(
+        "Somebody says they were wrongly noted as not there: “%(title)s”, %(when)s. Another person than you decides."
+    ),
+    K.NO_SHOW_UPHELD: lazy(
+        "Another person looked at your objection about “%(title)s”, %(when)s: the note stays. "
+        "%(reason)s It fades on %(until)s."
+    ),
+    K.NO_SHOW_OVERTURNED: lazy(
+        "Another person looked at your objection about “%(title)s”, %(when)s: the note is taken off. %(reason)s"
+    ),
+    K.ABSENCE_EXCUSED: lazy(
+        "%(organization)s noted that you could not come to “%(title)s”, %(when)s. That is no mark against you."
+    ),
     K.GRANT_GIVEN: lazy("You are now %(role)s of %(organization)s."),
     K.GRANT_TAKEN: lazy("You are no longer %(role)s of %(organization)s."),
     K.SLIP_ISSUED: lazy(

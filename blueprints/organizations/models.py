@@ -121,6 +121,7 @@ class Limit(StrEnum):
     REMIND_NEAR_HOURS = "remind_near_hours"
     QUIET_FROM_HOUR = "quiet_from_hour"
     QUIET_UNTIL_HOUR = "quiet_until_hour"
+    NO_SHOW_MONTHS = "no_show_months"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -144,6 +145,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.REMIND_NEAR_HOURS: (2, 0, 5),
     Limit.QUIET_FROM_HOUR: (22, 0, 23),
     Limit.QUIET_UNTIL_HOUR: (7, 0, 23),
+    Limit.NO_SHOW_MONTHS: (6, 1, 24),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

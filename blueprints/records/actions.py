@@ -21,7 +21,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, Shift, ShiftState
 from blueprints.records import ledger, queries
-from blueprints.records.models import NEXT_STATES, Recorder, RecordState, ServiceRecord
+from blueprints.records.models import NEXT_STATES, HeadCount, Recorder, RecordState, ServiceRecord
 from core import audit, clock, display
 from core.actor import Actor, Role
 from core.db import db, lock
@@ -29,12 +29,16 @@ from core.i18n import _
 from core.refusal import Refusal
 
 HOUR = 60
+COUNTED_FROM = 2  # people
 
 
-def hand_in(shift_id: int, actor: Actor, *, now: datetime) -> list[ServiceRecord]:
+def hand_in(
+    shift_id: int, actor: Actor, *, now: datetime, counted: int | None = None, sure: bool = False
+) -> list[ServiceRecord]:
     """Turn every complete attendance of a shift that is over into an entry for a second person to confirm.
 
-    Whoever has no check-out stays out: no minute is invented. Settle them and hand in again.
+    Whoever has no check-out stays out: no minute is invented. Settle them and hand in again. `counted` is how many
+    people the leader counted on the spot; one that differs is taken only from somebody who is sure of it.
     """
     shift = lock(Shift, shift_id)
     organization = attendance.organization_of(shift)
@@ -46,7 +50,29 @@ def hand_in(shift_id: int, actor: Actor, *, now: datetime) -> list[ServiceRecord
     if not complete:
         raise Refusal(_nothing_because(claimed, seen))
     kiosk.look_for_two_places(complete, now=now)
+    _hold_against(shift, sum(bool(each.spans) for each in seen.values()), counted, sure, actor, now)
     return [_entered(claim, seen[claim.id], shift, organization, actor, now) for claim in complete]
+
+
+def _hold_against(shift: Shift, seen: int, counted: int | None, sure: bool, actor: Actor, now: datetime) -> None:
+    """Hold what was counted on the spot against the system, and keep both; one person alone needs no counting."""
+    in_system = seen + queries.handed_in_before(shift.id)
+    if counted is None and in_system >= COUNTED_FROM:
+        raise Refusal(_("Please enter how many people you counted on the spot."), "counted")
+    if counted is None:
+        return
+    if counted != in_system and not sure:
+        raise Refusal(
+            _(
+                "You counted %(counted)d, the system has %(system)d. Look at the names below and correct the roster, "
+                "or tick that the count is right: the second person is told of the difference.",
+                counted=counted,
+                system=in_system,
+            ),
+            "counted",
+        )
+    count = HeadCount(shift_id=shift.id, counted=counted, in_system=in_system, at=now, by_id=actor.account_id)
+    db.session.add(count)
 
 
 def _refuse_early(shift: Shift, now: datetime) -> None:

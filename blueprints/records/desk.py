@@ -9,7 +9,7 @@ from blueprints.claims import queries as claims
 from blueprints.identity.access import actor, staff
 from blueprints.posts.models import Shift
 from blueprints.records import actions, corrections, entry, queries, waiting
-from blueprints.records.forms import AnswerForm, ConfirmationForm, CorrectionForm, MarkedForm, ReturnForm
+from blueprints.records.forms import AnswerForm, ConfirmationForm, CorrectionForm, HandInForm, MarkedForm, ReturnForm
 from blueprints.records.models import Correction, RecordState, ServiceRecord
 from blueprints.records.preview import preview
 from core import clock, display
@@ -40,25 +40,28 @@ def hand_ins() -> ResponseReturnValue:
 @bp.get("/desk/shifts/<int:shift_id>/hand-in")
 @staff(Role.CLERK)
 def hand_in(shift_id: int) -> ResponseReturnValue:
-    return _hand_in_page(_shift_or_404(shift_id), Form())
+    return _hand_in_page(_shift_or_404(shift_id), HandInForm())
 
 
 @bp.post("/desk/shifts/<int:shift_id>/hand-in")
 @staff(Role.CLERK)
 def hand_in_times(shift_id: int) -> ResponseReturnValue:
-    form, shift = Form(), _shift_or_404(shift_id)
-    return submitted(form, lambda: _hand_in_page(_shift_or_404(shift_id), form), lambda: _handed_in(shift.id))
+    form, shift = HandInForm(), _shift_or_404(shift_id)
+    return submitted(form, lambda: _hand_in_page(_shift_or_404(shift_id), form), lambda: _handed_in(shift.id, form))
 
 
-def _handed_in(shift_id: int) -> ResponseReturnValue:
-    count = len(actions.hand_in(shift_id, actor(), now=clock.now()))
+def _handed_in(shift_id: int, form: HandInForm) -> ResponseReturnValue:
+    counted, sure = form.counted.data, form.sure.data
+    count = len(actions.hand_in(shift_id, actor(), now=clock.now(), counted=counted, sure=sure))
     sentence = ngettext("The times of one person are handed in.", "The times of %(num)d people are handed in.", count)
     flash(f"{sentence} {_('A second person confirms them.')}", "success")
     return see_other(url_for(".hand_in", shift_id=shift_id))
 
 
-def _hand_in_page(shift: Shift, form: Form) -> Response:
-    return respond("records/hand_in.html", view=preview(shift, actor(), clock.now()), form=form)
+def _hand_in_page(shift: Shift, form: HandInForm) -> Response:
+    view = preview(shift, actor(), clock.now())
+    needed = len(view.here) >= actions.COUNTED_FROM
+    return respond("records/hand_in.html", view=view, form=form, needed=needed)
 
 
 # --- deciding -----------------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """What a confirmer fills in."""
 
-from wtforms import HiddenField, IntegerField, SelectMultipleField, StringField
-from wtforms.validators import NumberRange
+from wtforms import BooleanField, HiddenField, IntegerField, SelectMultipleField, StringField
+from wtforms.validators import NumberRange, Optional
 
 from core.forms import AtMost, Filled, Form
 from core.i18n import lazy
 
 MOST_AT_ONCE = 500
+MOST_COUNTED = 9999
 
 
 class ConfirmationForm(Form):
@@ -19,6 +20,20 @@ class ConfirmationForm(Form):
     def record_ids(self) -> list[int]:
         named = [int(id) for id in (self.these.data or "").split(",") if id.isascii() and id.isdigit()]
         return sorted({id for id in named or self.record.data or [] if 0 < id < 2**31})
+
+
+class HandInForm(Form):
+    """What the leader counted with their own eyes, held against what the system knows."""
+
+    counted = IntegerField(
+        lazy("How many people did you count on the spot?"),
+        [
+            Optional(),
+            NumberRange(0, MOST_COUNTED, lazy("Please enter a number from 0 to 9999.")),
+        ],
+        description=lazy("Everybody who served on this shift, also those who left early."),
+    )
+    sure = BooleanField(lazy("I counted again: the number is right, and the system differs"))
 
 
 class MarkedForm(Form):

@@ -38,6 +38,7 @@ class Mark(StrEnum):
     LONG_DAY = "long_day"
     LONGER_DAY = "longer_day"
     FLAGGED = "flagged"
+    HEAD_COUNT = "head_count"
 
 
 class Deed(StrEnum):
@@ -114,6 +115,27 @@ class ServiceRecord(Base):
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
     claim: Mapped[Claim] = relationship(lazy="raise_on_sql")
     organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+
+
+class HeadCount(Base):
+    """How many people whoever hands in counted on the spot, beside what the system said at that moment. The latest
+    one of a shift holds; one that differs marks its entries."""
+
+    __tablename__ = "head_count"
+    __table_args__ = (
+        CheckConstraint("counted BETWEEN 0 AND 9999 AND in_system >= 0", name="counts_people"),
+        Index(None, "shift_id", "id"),
+    )
+
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"))
+    counted: Mapped[int]
+    in_system: Mapped[int]
+    at: Mapped[datetime]
+    by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+
+    @property
+    def differs(self) -> bool:
+        return self.counted != self.in_system
 
 
 class Recorder(Base):

@@ -12,7 +12,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
-from blueprints.records.models import Mark, ServiceRecord
+from blueprints.records.models import HeadCount, Mark, ServiceRecord
 from blueprints.records.queries import Reckoning
 from core.actor import Actor
 
@@ -38,6 +38,8 @@ class Preview:
     unsettled: tuple[Claim, ...]  # in and not out: nothing is recorded until somebody states the times
     absent: tuple[Claim, ...]
     records: tuple[tuple[Claim, ServiceRecord], ...]  # the latest entry of each person who has one
+    here: tuple[Claim, ...]  # whom the system has seen, to hold a head count against
+    count: HeadCount | None  # what was counted before
     due_on: date
     confirmer: Organization | None
     is_over: bool
@@ -59,6 +61,8 @@ def preview(shift: Shift, actor: Actor, now: datetime) -> Preview:
         tuple(claim for claim, _day in waiting if seen[claim.id].is_present),
         tuple(claim for claim, _day in waiting if not seen[claim.id].spans),
         tuple((claim, record) for claim, record, _day in found if record),
+        tuple(claim for claim, _record, _day in found if claim.handed_in_at or seen[claim.id].spans),
+        queries.latest_count(shift.id) if any(record for _claim, record, _day in found) else None,
         queries.due_on(shift, limits),
         _confirmer(shift.post.organization, seen.values(), actor),
         now >= shift.ends_at,

@@ -22,6 +22,7 @@ from blueprints.records.models import (
     Correction,
     CorrectionState,
     CorrectionText,
+    HeadCount,
     LedgerEntry,
     Mark,
     Recorder,
@@ -289,10 +290,15 @@ def reaches_down(actor: Actor, organization: Organization, levels: int) -> bool:
 
 
 def marks(
-    below_presence: bool, evidence: EvidenceClass | None, levels_up: int, is_flagged: bool = False
+    below_presence: bool,
+    evidence: EvidenceClass | None,
+    levels_up: int,
+    is_flagged: bool = False,
+    differs: bool = False,
 ) -> tuple[Mark, ...]:
     """What is remarkable about an entry; the unremarkable ones may be confirmed together."""
     found = {
+        Mark.HEAD_COUNT: differs,
         Mark.BELOW_PRESENCE: below_presence,
         Mark.AFTERWARDS: evidence is EvidenceClass.C,
         Mark.LONG_DAY: levels_up == 1,
@@ -302,10 +308,39 @@ def marks(
     return tuple(mark for mark, holds in found.items() if holds)
 
 
-def marks_of(record: ServiceRecord, flagged: Collection[int] | None = None) -> tuple[Mark, ...]:
-    """The marks of an entry; `flagged` holds the claims with something odd, read already for a whole list."""
+def marks_of(
+    record: ServiceRecord, flagged: Collection[int] | None = None, differing: Collection[int] | None = None
+) -> tuple[Mark, ...]:
+    """The marks of an entry; read already for a whole list: `flagged`, the claims with something odd, and `differing`,
+    the entries whose shift was counted otherwise."""
     odd = kiosk.flagged([record.claim_id]) if flagged is None else flagged
-    return marks(record.below_presence, record.evidence, record.levels_up, record.claim_id in odd)
+    other = differing_counts([record.id]) if differing is None else differing
+    return marks(record.below_presence, record.evidence, record.levels_up, record.claim_id in odd, record.id in other)
+
+
+def differing_counts(record_ids: Iterable[int]) -> dict[int, HeadCount]:
+    """For each entry whose shift was counted otherwise than the system says, that count."""
+    later = aliased(HeadCount)
+    latest = select(func.max(later.id)).where(later.shift_id == Claim.shift_id).scalar_subquery()
+    found = (
+        select(ServiceRecord.id, HeadCount)
+        .join(Claim, Claim.id == ServiceRecord.claim_id)
+        .join(HeadCount, HeadCount.id == latest)
+        .where(ServiceRecord.id.in_(list(record_ids)), HeadCount.counted != HeadCount.in_system)
+    )
+    return {id: count for id, count in db.session.execute(found)}  # noqa: C416 - rows are no pairs for mypy
+
+
+def latest_count(shift_id: int) -> HeadCount | None:
+    """What was counted on the shift, the last time somebody handed in."""
+    counts = select(HeadCount).where(HeadCount.shift_id == shift_id)
+    return db.session.scalar(counts.order_by(HeadCount.id.desc()).limit(1))
+
+
+def handed_in_before(shift_id: int) -> int:
+    """How many people of the shift were handed in already."""
+    done = select(func.count(Claim.id)).where(Claim.shift_id == shift_id, Claim.state == ClaimState.HELD)
+    return db.session.scalar(done.where(Claim.handed_in_at.is_not(None))) or 0
 
 
 def levels_up(minutes: int, organization: Organization, limits: Mapping[Limit, int]) -> int:

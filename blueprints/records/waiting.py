@@ -13,7 +13,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
-from blueprints.records.models import WAITS, Mark, RecordState, ServiceRecord
+from blueprints.records.models import WAITS, HeadCount, Mark, RecordState, ServiceRecord
 from core import clock, workdays
 from core.actor import Actor, Role
 from core.db import db
@@ -31,6 +31,7 @@ class Entry:
     record: ServiceRecord
     marks: tuple[Mark, ...]
     barred: str | None  # why this person may not decide on it
+    count: HeadCount | None = None  # what was counted on the spot, if it differs
 
     @property
     def is_plain(self) -> bool:
@@ -48,6 +49,7 @@ class Group:
     handed_in_by: str
     due_on: date
     due_tone: str
+    count: HeadCount | None  # what was counted on the spot, if it differs
 
     @property
     def plain_ids(self) -> list[int]:
@@ -94,9 +96,13 @@ def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:
     """What this person may do with each of these entries."""
     recorded = queries.recorders(record.id for record in records)
     odd = kiosk.flagged(record.claim_id for record in records)
-    return [
-        Entry(each, queries.marks_of(each, odd), barred_because(each, actor, recorded[each.id])) for each in records
-    ]
+    counts = queries.differing_counts(record.id for record in records)
+
+    def entry(record: ServiceRecord) -> Entry:
+        marks = queries.marks_of(record, odd, counts)
+        return Entry(record, marks, barred_because(record, actor, recorded[record.id]), counts.get(record.id))
+
+    return [entry(record) for record in records]
 
 
 def barred_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
@@ -110,9 +116,8 @@ def _group(entries: list[Entry], told: dict[int, str], today: date) -> Group:
     first = entries[0].record
     due = min(entry.record.due_on for entry in entries)
     placed = sorted(entries, key=lambda entry: entry.record.claim.place or 0)
-    return Group(
-        first.claim.shift, first.organization, tuple(placed), told[first.handed_in_by_id], due, due_tone(due, today)
-    )
+    by, count = told[first.handed_in_by_id], entries[0].count
+    return Group(first.claim.shift, first.organization, tuple(placed), by, due, due_tone(due, today), count)
 
 
 def dues(paths: Sequence[str], now: datetime) -> list[Due]:

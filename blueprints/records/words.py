@@ -20,6 +20,7 @@ WORDS: dict[StrEnum, Any] = {
     Mark.LONG_DAY: lazy("Long day, one level above approves"),
     Mark.LONGER_DAY: lazy("Very long day, two levels above approve"),
     Mark.FLAGGED: lazy("Something looks odd"),
+    Mark.HEAD_COUNT: lazy("Head count differs"),
 }
 # Apart, because members of two enums with the same value are the same key.
 LEDGER_WORDS: dict[StrEnum, Any] = {

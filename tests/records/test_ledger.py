@@ -42,8 +42,15 @@ def served(world, shift, volunteer, start=0, end=120):
     return held
 
 
-def hand_in(shift, actor, now=DONE):
-    records = actions.hand_in(shift.id, actor, now=now)
+def seen_on(shift):
+    """How many people an honest leader counts: those whom the system has seen."""
+    held = attendance.roster(shift.id)
+    return sum(bool(seen.spans) for seen in attendance.attendances(claim.id for claim in held).values())
+
+
+def hand_in(shift, actor, now=DONE, counted=None, sure=False):
+    counted = seen_on(shift) if counted is None else counted
+    records = actions.hand_in(shift.id, actor, now=now, counted=counted, sure=sure)
     db.session.commit()
     return records
 

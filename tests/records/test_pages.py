@@ -12,14 +12,15 @@ from blueprints.claims.models import Act, EvidenceClass
 from blueprints.identity.models import Account
 from blueprints.posts.models import Category
 from blueprints.records import actions, queries
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records.models import Mark, RecordState, ServiceRecord
 from core import clock
 from core.actor import Role
 from core.db import db
-from tests.claims.test_attendance import END, MINUTE, mark
+from tests.claims.test_attendance import END, MINUTE, mark, settle
 from tests.claims.test_claiming import claim
 from tests.counting import counted
 from tests.factories import HOUR, START, give, make_account, make_post, make_shift, make_volunteer, make_world, sign_in
+from tests.records.test_ledger import hand_in
 
 DONE = END + 5 * MINUTE
 SCRIPT = "<script>alert(1)</script>"
@@ -66,12 +67,6 @@ def served(world, shift, volunteer, start=0, end=120, by=None):
     if end is not None:
         mark(held, Act.OUT, by or world.chen, START + end * MINUTE)
     return held
-
-
-def hand_in(shift, actor, now=DONE):
-    records = actions.hand_in(shift.id, actor, now=now)
-    db.session.commit()
-    return records
 
 
 @pytest.fixture
@@ -134,7 +129,7 @@ def test_the_clerk_sees_beforehand_what_will_be_recorded_and_who_stays_out(as_, 
 def test_only_the_complete_are_handed_in_and_the_open_punch_stays_to_be_settled(as_, world, shift):
     served(world, shift, world.lin), served(world, shift, world.zhou, 0, None)
     chen = as_(world.chen)
-    answer = chen.post(f"/desk/shifts/{shift.id}/hand-in", follow_redirects=True)
+    answer = chen.post(f"/desk/shifts/{shift.id}/hand-in", data={"counted": "2"}, follow_redirects=True)
     assert "The times of one person are handed in." in answer.text
     assert (len(records_of(world.lin)), records_of(world.zhou)) == (1, [])
     assert "周晓航 Not checked out" in text(answer.text)
@@ -206,6 +201,72 @@ def test_the_list_of_hand_ins_tells_what_is_due(as_, at, world, shift):
     for days, tone in ((0, "info"), (7, "pending"), (14, "danger")):
         at(DONE + timedelta(days=days))
         assert f'class="badge badge--{tone}"' in chen.get("/desk/hand-ins").text
+
+
+# --- the head count ------------------------------------------------------------------------------------------------
+
+
+def send(client, shift, **data):
+    return client.post(f"/desk/shifts/{shift.id}/hand-in", data=data)
+
+
+def test_whoever_hands_in_two_people_states_how_many_they_counted(as_, world, shift):
+    served(world, shift, world.lin), served(world, shift, world.zhou)
+    chen = as_(world.chen)
+    page = chen.get(f"/desk/shifts/{shift.id}/hand-in").text
+    assert "The system has 2 people: 林小满、周晓航." in page
+    assert 'name="sure"' not in page
+    refused = send(chen, shift)
+    assert (refused.status_code, records_of(world.lin)) == (409, [])
+    assert "Please enter how many people you counted on the spot." in refused.text
+    assert send(chen, shift, counted="2").status_code == 303
+    assert queries.latest_count(shift.id).in_system == 2
+
+
+def test_one_person_alone_needs_no_counting(as_, world, shift):
+    served(world, shift, world.lin)
+    assert send(as_(world.chen), shift).status_code == 303
+    assert queries.latest_count(shift.id) is None
+
+
+@pytest.mark.parametrize("counted", ["-1", "10000", "zwölf", "1e3", "9" * 40])
+def test_a_count_that_is_no_number_of_people_is_refused_and_kept(as_, world, shift, counted):
+    served(world, shift, world.lin), served(world, shift, world.zhou)
+    refused = send(as_(world.chen), shift, counted=counted)
+    assert (refused.status_code, records_of(world.lin)) == (422, [])
+    assert f'value="{counted}"' in refused.text
+
+
+def test_a_difference_is_shown_before_it_is_sent_and_marks_every_entry_of_the_shift(as_, world, shift):
+    served(world, shift, world.lin), served(world, shift, world.zhou)
+    chen, wu = as_(world.chen), as_(world.wu)
+    refused = send(chen, shift, counted="3")
+    assert (refused.status_code, records_of(world.lin)) == (409, [])
+    assert "You counted 3, the system has 2." in refused.text
+    assert 'name="sure"' in refused.text
+    assert send(chen, shift, counted="3", sure="y").status_code == 303
+    (first,), (second,) = records_of(world.lin), records_of(world.zhou)
+    queue = wu.get("/desk/records").text
+    assert 'name="these"' not in queue
+    assert "Counted on the spot: 3. In the system: 2." in queue
+    refused = wu.post("/desk/records/confirmations", data={"record": [first.id, second.id]})
+    assert (refused.status_code, state(first)) == (409, RecordState.PENDING)
+    assert "Counted on the spot: 3. In the system: 2." in wu.get(f"/desk/records/{first.id}").text
+    wu.post(f"/desk/records/{first.id}/confirmation", data={"reason": "家长也在，未登记。"})
+    assert state(first) is RecordState.EFFECTIVE
+
+
+def test_a_later_count_that_agrees_takes_the_mark_off(as_, world, shift):
+    held = served(world, shift, world.lin, 0, None)
+    served(world, shift, world.zhou)
+    missing = claim(shift, world.shen)
+    records = hand_in(shift, world.chen, counted=3, sure=True)
+    assert queries.marks_of(records[0]) == (Mark.HEAD_COUNT,)
+    for late in (held, missing):
+        settle(late, world.chen, START, END, DONE)
+    hand_in(shift, world.chen, DONE + HOUR)
+    assert queries.marks_of(records[0]) == ()
+    assert queries.latest_count(shift.id).in_system == 3
 
 
 # --- confirming --------------------------------------------------------------------------------------------------
@@ -489,4 +550,4 @@ def test_each_page_asks_the_database_as_often_for_two_rows_as_for_twelve(as_, at
         return len(statements)
 
     few, many = asked(2), asked(8)
-    assert few == many <= 9
+    assert few == many <= 10

@@ -3,8 +3,8 @@
 import pytest
 
 from blueprints.claims import actions as claims
-from blueprints.claims import handovers, seeking
-from blueprints.claims.models import Act, Audience
+from blueprints.claims import handovers, marking, seeking
+from blueprints.claims.models import AbsenceKind, Act, Audience
 from blueprints.identity.models import (
     Consent,
     Grant,
@@ -82,6 +82,9 @@ def ids(world):
     correction = corrected(world)
     open_claim = claims.claim(make_shift(post, starts_at=START + 24 * HOUR).id, actor_of(world.zhou), now=BEFORE)
     asked = handovers.seek(open_claim.id, actor_of(world.zhou), audience=Audience.PERSON, asked=world.lin, now=BEFORE)
+    missed = claims.claim(make_shift(post, starts_at=START + 48 * HOUR).id, actor_of(world.lin), now=BEFORE)
+    absence = marking.note(missed.id, AbsenceKind.NO_SHOW, world.chen, now=START + 51 * HOUR)
+    marking.dispute(absence.id, "我到了。", actor_of(world.lin), now=START + 52 * HOUR)
     grant = db.session.scalars(db.select(Grant).where(Grant.account_id == world.chen.account_id)).one()
     invitation = Invitation(code_hash="x" * 64, name="徐", role=Role.CLERK, organization_id=world.station.id)
     invitation.created_at, invitation.expires_at, invitation.invited_by_id = BEFORE, FOREVER, world.qian.account_id
@@ -133,6 +136,7 @@ def ids(world):
         "handover": seeking.token(asked),
         "evidence_id": picture.id,
         **ways_to_tell(world),
+        "absence_id": absence.id,
     }
 
 
