@@ -90,8 +90,8 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    counts = (_capped(rows) for rows in (entries, people, asked, _objections(actor)))
-    return Waiting(*db.session.execute(select(*counts)).one())
+    noted = _objections(actor)
+    return Waiting(*db.session.execute(select(_capped(entries), _capped(people), _capped(asked), _capped(noted))).one())
 
 
 def _objections(actor: Actor) -> Select[int]:
