@@ -36,6 +36,7 @@ from blueprints.messages import desk as messages_desk
 from blueprints.messages import routes as messages_routes
 from blueprints.messages import words as messages_words
 from blueprints.posts import desk as posts_desk
+from blueprints.posts import templates as posts_templates
 from blueprints.posts import words as posts_words
 from blueprints.records import desk as records_desk
 from blueprints.records import routes as records_routes
@@ -44,6 +45,7 @@ from blueprints.rollcall import desk as rollcall_desk
 from blueprints.rollcall import sheets as rollcall_sheets
 from blueprints.rollcall import words as rollcall_words
 from blueprints.series import desk as series_desk
+from blueprints.series import months as series_months
 from blueprints.series import routes as series_routes
 from blueprints.series import words as series_words
 from core import config, display, health, i18n, pictures, prefs, security, words
@@ -59,6 +61,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     messages_routes.bp,
     messages_desk.bp,
     posts_desk.bp,
+    posts_templates.bp,
     claims_routes.bp,
     claims_desk.bp,
     claims_requests.bp,
@@ -69,6 +72,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records_desk.bp,
     claims_changes.bp,
     series_desk.bp,
+    series_months.bp,
     series_routes.bp,
     kiosk_routes.bp,
     kiosk_scans.bp,

@@ -82,6 +82,7 @@ LAYERS = {
                 "demo_routes",
                 "days",
                 "months",
+                "templates",
                 "requests",
                 "scans",
                 "own",

@@ -36,7 +36,9 @@ from blueprints.posts.starters import starters
 from blueprints.records import actions as records
 from blueprints.records import queries as recorded
 from blueprints.records.models import Mark, RecordState, ServiceRecord
-from core import clock, passwords
+from blueprints.series import actions as series
+from blueprints.series.models import MAKE_UP, HolidayRule, Rhythm
+from core import clock, passwords, workdays
 from core.actor import Actor, Held, Role
 from core.db import Base, db
 from core.i18n import _
@@ -90,6 +92,8 @@ def fill(*, password_hash: str, now: datetime) -> None:
             "or DATABASE_URL to an empty database."
         )
     organizations.load_divisions()
+    for year in {clock.today(now).year, clock.today(now).year + 1} & {*workdays.package_years()}:
+        organizations.fill_calendar(year, actor=None, now=now)
     db.session.add(Setting(name=MARK, value=1, changed_at=now))
     db.session.add(Setting(name=Limit.SECOND_STEP_ADMINISTRATOR, value=0, changed_at=now))  # a stranger gets in, too
     story = json.loads(FILE.read_text(encoding="utf-8"))
@@ -405,6 +409,22 @@ def _publish(play: Play, told: dict[str, Any], slots: Sequence[Slot], now: datet
     shifts = db.session.scalars(select(Shift).where(Shift.post_id == post.id).order_by(Shift.starts_at))
     for shift, slot in zip(shifts.all(), slots, strict=True):
         STORIES.get(slot.story, _usual)(Scene(play, shift, post, organization, clerk, then))
+    if "series" in told:
+        play.at(play.now - 3 * HOUR, lambda now: _repeat(told, post, clerk, now))
+
+
+def _repeat(told: dict[str, Any], post: Post, clerk: Actor, now: datetime) -> None:
+    """Let a post take place week by week, or on one Sunday a month, for half a year."""
+    how, starter, today = told["series"], starters()[told["starter"]], clock.today(now)
+    ordinal = how.get("ordinal")
+    values = {"rhythm": Rhythm.MONTHLY if ordinal else Rhythm.WEEKLY, "every": 1, "ordinal": ordinal}
+    values |= {"from_day": today, "until_day": today + 180 * DAY, "holidays": HolidayRule.SKIP}
+    hours = [hour.hour * 60 + hour.minute for hour in (starter.starts, starter.ends)]
+    weekdays = [*starter.weekdays, *([MAKE_UP] if how.get("make_up") else [])]
+    row = {"weekdays": weekdays, "starts": hours[0], "ends": hours[1], "places": told["places"], "break_minutes": 0}
+    series.create(post.id, values, [row], clerk, now)
+    if name := how.get("template"):
+        posts.keep_template(post.id, name, clerk, now)
 
 
 def _planned(told: dict[str, Any], slot: Slot) -> dict[str, Any]:

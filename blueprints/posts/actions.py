@@ -7,7 +7,7 @@ from typing import Any
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import OFFERING, Division, Limit, Organization
 from blueprints.posts import queries, rules
-from blueprints.posts.models import Post, PostState, RiskLevel, Shift, ShiftState
+from blueprints.posts.models import Post, PostState, RiskLevel, Shift, ShiftState, Template
 from blueprints.posts.words import CATEGORIES
 from core import audit
 from core.actor import Actor, Role
@@ -123,6 +123,42 @@ def copy(post_id: int) -> Values:
     """What a new draft takes over from a post: everything but its times, which have to be chosen anew."""
     post = db.session.get_one(Post, post_id)
     return {name: getattr(post, name) for name in FIELDS}
+
+
+# --- templates of an organization ---------------------------------------------------------------------------
+
+MOST_TEMPLATES = 40
+KEPT = tuple(name for name in FIELDS if name not in ("responsible_name", "responsible_phone"))  # people change
+
+
+def keep_template(post_id: int, name: str, actor: Actor, now: datetime) -> Template:
+    """Keep what a post says, and its usual hours, to start from it again; one of the same name is replaced."""
+    organization = _locked_organization(post_id)
+    _require_clerk(actor, organization)
+    if not name:
+        raise Refusal(_("Please give the template a name."), "name")
+    mine = queries.templates_of(organization.id)
+    kept = next((one for one in mine if one.name == name), None)
+    if kept is None and len(mine) >= MOST_TEMPLATES:
+        raise Refusal(_("An organization keeps at most %(most)d templates. Throw one away first.", most=MOST_TEMPLATES))
+    kept = kept or Template(organization_id=organization.id, name=name)
+    post = db.session.get_one(Post, post_id)
+    kept.text = {field: getattr(post, field) for field in KEPT}
+    for field, value in queries.usual_hours(queries.standing_shifts(post_id)).items():
+        setattr(kept, field, value)
+    kept.kept_at, kept.kept_by_id = now, actor.account_id
+    db.session.add(kept)
+    _trace("template kept", post, actor, now)
+    return kept
+
+
+def drop_template(template_id: int, actor: Actor, now: datetime) -> None:
+    """Throw a template away; posts that began with it stay as they are."""
+    kept = lock(Template, template_id)
+    organization = db.session.get_one(Organization, kept.organization_id)
+    _require_clerk(actor, organization)
+    audit.note("template thrown away", kept, actor_id=actor.account_id, now=now, organization_id=organization.id)
+    db.session.delete(kept)
 
 
 # --- publishing -------------------------------------------------------------------------------------------

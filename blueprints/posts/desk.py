@@ -13,7 +13,7 @@ from blueprints.posts.access import post_or_404
 from blueprints.posts.forms import DraftForm, PublicationForm, shift_data
 from blueprints.posts.models import Post, PostState
 from blueprints.posts.queries import Tab
-from blueprints.posts.starters import starters
+from blueprints.posts.starters import Starter, of_template, starters
 from core import clock
 from core.actor import Role
 from core.forms import Form
@@ -74,10 +74,18 @@ def _number(name: str) -> int:
 def _start_page(organization: Organization) -> Response:
     """An empty form, or one filled in from a starter."""
     values = {"division_id": organization.division_id, "min_age": rules.ADULT, "max_age": 70}
-    starter = starters().get(request.args.get("starter", ""))
+    starter = _starter(organization)
     rows = starter.rows(clock.today(clock.now())) if starter else []
     values |= _presets(organization) | (starter.values if starter else {}) | {"shifts": rows}
     return _draft_page(organization, _form(organization, data=values), starter=starter)
+
+
+def _starter(organization: Organization) -> Starter | None:
+    """The example or the own template that the address names."""
+    if "template" in request.args:
+        kept = queries.template_within(_number("template"), [organization.path])
+        return of_template(kept) if kept else None
+    return starters().get(request.args.get("starter", ""))
 
 
 def _form(organization: Organization, **data: Any) -> DraftForm:
@@ -130,6 +138,7 @@ def _draft_page(organization: Organization, form: DraftForm, post: Post | None =
     if post:
         form.show_newest(post.revision)
     context |= {"organization": organization, "form": form, "post": post, "starters": starters()}
+    context["kept"] = queries.templates_of(organization.id)
     return respond("posts/draft.html", **context)
 
 

@@ -124,11 +124,13 @@ class Hour(TimeField):
 class Rows(FieldList):
     """Sub-forms whose numbers come from the request: strange ones are passed over, and too many cut off."""
 
+    most = rules.MOST_SHIFTS
+
     def _extract_indices(self, prefix: str, formdata: Iterable[str]) -> list[int]:
         start = len(prefix) + 1
         numbers = (key[start:].split("-", 1)[0] for key in formdata if key.startswith(f"{prefix}-"))
         known = {int(number) for number in numbers if number.isascii() and number.isdigit() and len(number) < 5}
-        return sorted(known)[: rules.MOST_SHIFTS + 1]
+        return sorted(known)[: self.most + 1]
 
 
 class Choice(SelectField):
@@ -421,3 +423,9 @@ class PublicationForm(Revised):
         [Ticked(lazy("Please state that this is volunteering and none of the things in the list."))],
     )
     acknowledged = BooleanField(lazy("I have looked at this wording again, and it is meant so."))
+
+
+class TemplateForm(Form):
+    """What a template is called among those of its organization."""
+
+    name = StringField(lazy("Name of the template"), [Given(lazy("Please give the template a name.")), AtMost(40)])

@@ -1,17 +1,20 @@
 """Questions about posts and shifts. Nothing here writes."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, select, true
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import OFFERING, Division, Level, Organization
-from blueprints.posts.models import LONGEST, Post, PostState, Shift, ShiftState
+from blueprints.posts.models import LONGEST, Post, PostState, Shift, ShiftState, Template
+from core import clock
 from core.db import db
 
 PAGE = 20
@@ -153,3 +156,29 @@ def places_for(organization: Organization) -> list[Division]:
     levels = [Level.COUNTY, Level.TOWN, *([Level.VILLAGE] if len(codes) == 10**6 else [])]
     inside = select(Division).where(Division.id >= codes.start, Division.id < codes.stop)
     return list(db.session.scalars(inside.where(Division.level.in_(levels)).order_by(Division.id)))
+
+
+def templates_of(organization_id: int) -> list[Template]:
+    """What an organization keeps to start posts from, by name."""
+    mine = select(Template).where(Template.organization_id == organization_id)
+    return list(db.session.scalars(mine.order_by(Template.name)))
+
+
+def template_within(template_id: int, paths: Iterable[str]) -> Template | None:
+    """A template, if it belongs to an organization of one of these subtrees."""
+    mine = select(Template).join(Organization, Organization.id == Template.organization_id)
+    return db.session.scalar(mine.where(Template.id == template_id, organizations.under(paths)))
+
+
+def usual_hours(shifts: Sequence[Shift]) -> dict[str, Any]:
+    """The hours and places that most of these shifts have, and the weekdays on which they do; else 9 to 11."""
+    spans = [(clock.local(s.starts_at), clock.local(s.ends_at), s.places) for s in shifts]
+    found = Counter((_minute(start), _minute(end), places) for start, end, places in spans)
+    starts, ends, places = found.most_common(1)[0][0] if found else (9 * 60, 11 * 60, 2)
+    days = {start.isoweekday() for start, end, _places in spans if (_minute(start), _minute(end)) == (starts, ends)}
+    return {"starts": starts, "ends": ends, "places": places, "weekdays": sorted(days)}
+
+
+def _minute(local: datetime) -> int:
+    """Minutes after midnight."""
+    return local.hour * 60 + local.minute

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from blueprints.posts.models import Template
+
 FILE = Path(__file__).with_name("starters.json")
 WEEK = 7
 
@@ -27,6 +29,12 @@ class Starter:
         days = [today + timedelta(days=ahead) for ahead in range(1, WEEK + 1)]
         hours = {"starts": self.starts, "ends": self.ends, "places": self.places}
         return [{"day": day, **hours} for day in days if day.isoweekday() in self.weekdays]
+
+
+def of_template(kept: Template) -> Starter:
+    """What an organization kept, in the form of a starter."""
+    hours = [time(*divmod(minute, 60)) for minute in (kept.starts, kept.ends)]
+    return Starter(str(kept.id), tuple(kept.weekdays), hours[0], hours[1], kept.places, kept.text)
 
 
 @cache

@@ -5,7 +5,7 @@ Shifts are made, changed and cancelled only by the verbs of posts and claims, wi
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -448,6 +448,62 @@ def _changed(series: Series, outcome: Outcome, by: By) -> Outcome:
     post = db.session.get_one(Post, series.post_id)
     _trace("series changed", series, by.actor, post.organization_id, by.now, reason=by.reason)
     return outcome
+
+
+# --- a month after another ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Copied:
+    """How many shifts were made, how many were there already, and which posts a rule kept from it, and why."""
+
+    made: int = 0
+    known: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+def copy_month(organization_id: int, rows: Sequence[Values], actor: Actor, *, now: datetime) -> Copied:
+    """Offer shifts as those of another month were: `rows` hold source (the shift that was), day and hours.
+
+    Whatever its post offers at just these hours already is not made again, so sending a form twice does it once.
+    """
+    organization = lock(Organization, organization_id)
+    _require_clerk(actor, organization)
+    if not rows:
+        raise Refusal(_("Please tick at least one shift."))
+    sources, copied = queries.month_sources(organization, [row["source"] for row in rows]), Copied()
+    by_post: dict[int, list[Values]] = {}
+    for row in rows:
+        if source := sources.get(row["source"]):
+            by_post.setdefault(source.post_id, []).append(_as_before(source, row))
+    for post_id, plan in sorted(by_post.items()):
+        _copy(post_id, plan, copied, now)
+    if copied.refused and not copied.made and not copied.known:
+        raise Refusal(copied.refused[0][1])
+    audit.note("month copied", organization, actor_id=actor.account_id, now=now, organization_id=organization.id)
+    return copied
+
+
+def _as_before(source: Shift, row: Values) -> Values:
+    """The hours of the row, and whatever else was said of the shift before, as long before its start."""
+    slot = plans.slot_of(row | {"weekdays": []}, row["day"], row["day"])
+    starts_at, ends_at = pattern.moments(slot, row["day"])
+    opens_at = starts_at - (source.starts_at - source.opens_at) if source.opens_at else None
+    least = {"minimum": source.minimum, "cut_off_hours": source.cut_off_hours, "opens_at": opens_at}
+    return {"starts_at": starts_at, "ends_at": ends_at, **plans.numbers_of(slot), **least}
+
+
+def _copy(post_id: int, plan: Sequence[Values], copied: Copied, now: datetime) -> None:
+    """The shifts of one post in a savepoint of its own: what a rule refuses does not spoil the others."""
+    there = set(queries.shifts_at(post_id, [values["starts_at"] for values in plan]))
+    fresh = {(v["starts_at"], v["ends_at"]): v for v in plan if (v["starts_at"], v["ends_at"]) not in there}
+    copied.known += len(plan) - len(fresh)
+    title = db.session.get_one(Post, post_id).title
+    try:
+        with db.session.begin_nested():
+            copied.made += len(posts.add_shifts(post_id, list(fresh.values()), now=now)) if fresh else 0
+    except Refusal as refusal:
+        copied.refused.append((title, str(refusal)))
 
 
 # --- claiming several at once -------------------------------------------------------------------------------

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from datetime import date, time
 from typing import Any
 
-from wtforms import FormField, HiddenField, RadioField, SelectChoice, SelectMultipleField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    FormField,
+    HiddenField,
+    RadioField,
+    SelectChoice,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import ValidationError
 from wtforms.widgets import HiddenInput
 
@@ -241,3 +250,40 @@ class GiveUpForm(Form):
         return _numbers(self.own.data)
 
     reason = StringField(lazy("Reason"), [AtMost(200)])
+
+
+class MonthRow(HoursForm):
+    """A shift of the month to come, proposed after one of the month before."""
+
+    class Meta(Form.Meta):
+        csrf = False  # the form around it carries the token
+
+    take = BooleanField(lazy("Offer it"))
+    source = Whole(widget=HiddenInput())
+    day = Day(lazy("Day"), [Given(lazy("Please choose the day."))])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """What is not taken may say what it likes."""
+        return not self.take.data or bool(super().validate(extra_validators))
+
+    def values(self) -> dict[str, Any]:
+        return self.hours() | {"day": self.day.data, "source": self.source.data or 0}
+
+
+class MonthRows(Rows):
+    """Many sub-forms, as a busy month needs."""
+
+    most = 160
+
+
+class MonthForm(Form):
+    """The shifts of the month to come."""
+
+    rows = MonthRows(FormField(MonthRow))
+
+    def days(self) -> list[date]:
+        return [row.form.day.data for row in self.rows if row.form.day.data]
+
+    def plan(self) -> list[dict[str, Any]]:
+        """What is to be offered, as the action takes it."""
+        return [row.form.values() for row in self.rows if row.form.take.data]

@@ -348,3 +348,98 @@ def _why_not(shifts: Sequence[Shift], post: Post, volunteer_id: int | None, now:
         if sentence := claims.closed_because(shift, post, now) or by_age[age]:
             found[shift.id] = sentence
     return found
+
+
+# --- a month after another ----------------------------------------------------------------------------------
+
+MOST_COPIED = 150
+
+
+def month_after(first: date) -> date:
+    """The first day of the next month."""
+    return (first.replace(day=28) + 4 * clock.DAY).replace(day=1)
+
+
+def months_before(today: date, count: int) -> list[date]:
+    """The first days of this month and of those before it, the newest first."""
+    months = [today.replace(day=1)]
+    while len(months) < count:
+        months.append((months[-1] - clock.DAY).replace(day=1))
+    return months
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A shift of the month to come: the same weekday, counted from the beginning of the month, and the same hours."""
+
+    shift: Shift
+    day: date
+    take: bool
+
+    def data(self) -> dict[str, Any]:
+        """The row of the form."""
+        start, end = clock.local(self.shift.starts_at), clock.local(self.shift.ends_at)
+        numbers = {"places": self.shift.places, "break_minutes": self.shift.break_minutes, "source": self.shift.id}
+        return {"take": self.take, "day": self.day, "starts": start.time(), "ends": end.time(), **numbers}
+
+
+def copied_month(organization: Organization, post: Post | None, month: date, now: datetime) -> list[Proposal]:
+    """The month after, as this one was. What is a holiday, is past or is there already is proposed unticked.
+
+    A fifth weekday that the month does not have is left out, and so is what a series goes on to make by itself.
+    """
+    target, days = month_after(month), workdays.calendar()
+    shifts = _shifts_of_month(organization, post, month)
+    dated = [(shift, _same_weekday(clock.today(shift.starts_at), target)) for shift in shifts]
+    there = _there(organization, target)
+    found = []
+    for shift, day in ((shift, day) for shift, day in dated if day):
+        starts_at = clock.at(day, clock.local(shift.starts_at).time())
+        special = days.special(day)
+        holiday = special is not None and special[0] is workdays.DayKind.HOLIDAY
+        known = (shift.post_id, starts_at) in there
+        found.append(Proposal(shift, day, not holiday and not known and starts_at > now))
+    return sorted(found, key=lambda one: (one.day, one.shift.starts_at.time(), one.shift.id))
+
+
+def _shifts_of_month(organization: Organization, post: Post | None, month: date) -> list[Shift]:
+    first, last = clock.day_span(month)[0], clock.day_span(month_after(month))[0]
+    mine = select(Shift).join(Shift.post).where(Post.organization_id == organization.id)
+    mine = mine.where(Shift.state == ShiftState.OPEN, Post.state == PostState.PUBLISHED)
+    mine = mine.where(Shift.starts_at >= first, Shift.starts_at < last)
+    last_day = month_after(month_after(month)) - clock.DAY
+    goes_on = select(Occurrence.id).join(Series, Series.id == Occurrence.series_id)
+    goes_on = goes_on.where(Series.state == SeriesState.RUNNING, Series.until_day >= last_day)
+    mine = mine.where(~goes_on.where(Occurrence.shift_id == Shift.id).exists())
+    if post:
+        mine = mine.where(Shift.post_id == post.id)
+    return list(db.session.scalars(mine.order_by(Shift.starts_at, Shift.id).options(contains_eager(Shift.post))))
+
+
+def _there(organization: Organization, target: date) -> set[tuple[int, datetime]]:
+    """What the organization offers in a month already, whatever became of it."""
+    first, last = clock.day_span(target)[0], clock.day_span(month_after(target))[0]
+    mine = select(Shift.post_id, Shift.starts_at).join(Post).where(Post.organization_id == organization.id)
+    rows = db.session.execute(mine.where(Shift.starts_at >= first, Shift.starts_at < last))
+    return {(post_id, starts_at) for post_id, starts_at in rows}
+
+
+def _same_weekday(day: date, target: date) -> date | None:
+    """The n-th such weekday of the target month, if it has that many."""
+    first = target + (day.weekday() - target.weekday()) % 7 * clock.DAY
+    found = first + timedelta(weeks=(day.day - 1) // 7)
+    return found if found.month == target.month else None
+
+
+def month_sources(organization: Organization, shift_ids: Iterable[int | None]) -> dict[int, Shift]:
+    """The shifts that rows of the form were proposed after, with their posts, as far as they are the organization's."""
+    ids = [id for id in shift_ids if id]
+    mine = select(Shift).join(Shift.post).where(Shift.id.in_(ids), Post.organization_id == organization.id)
+    found = db.session.scalars(mine.options(contains_eager(Shift.post)))
+    return {shift.id: shift for shift in found}
+
+
+def day_notes(days: Iterable[date]) -> dict[date, str]:
+    """What the calendar says of each day that is special."""
+    known = workdays.calendar()
+    return {day: special[1] for day in days if (special := known.special(day))}

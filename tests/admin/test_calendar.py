@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from blueprints.organizations import actions
 from core import workdays
+from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
 from core.workdays import CalendarDay, DayKind
@@ -18,7 +19,7 @@ DRAGON_BOAT = date(2026, 6, 19)
 
 @pytest.fixture
 def top(world):
-    return give(make_account("市主任"), "administrator", world.city)
+    return give(make_account("市主任"), Role.ADMINISTRATOR, world.city)
 
 
 @pytest.fixture

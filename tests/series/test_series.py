@@ -17,6 +17,7 @@ from blueprints.series import actions, queries
 from blueprints.series.actions import Scope
 from blueprints.series.models import Occurrence, Rhythm, Series, SeriesState
 from core import clock
+from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
 from core.workdays import DayKind
@@ -154,7 +155,7 @@ def test_a_holiday_of_the_table_is_left_out_and_comes_back_when_the_table_change
 
 
 def city_administrator(world):
-    return give(make_account("市主任"), "administrator", world.city)
+    return give(make_account("市主任"), Role.ADMINISTRATOR, world.city)
 
 
 @pytest.mark.parametrize(

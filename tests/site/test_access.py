@@ -20,6 +20,7 @@ from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
 from blueprints.messages.models import PushSubscription, Robot, RobotKind
+from blueprints.posts import actions as posts
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.rollcall import actions as rollcall
@@ -105,6 +106,8 @@ def ids(world):
     kiosk.pair(code, now=BEFORE)
     flag = saved(Flag(claim_id=held.id, kind="two_places", details={}, raised_at=START))
     rhythm, _outcome = series.create(post.id, repeating(), [row()], world.chen, BEFORE)
+    template = posts.keep_template(post.id, "图书角", world.chen, BEFORE)
+    db.session.commit()
     day = saved(CalendarDay(day=MONDAY, kind=DayKind.HOLIDAY, name="劳动节", changed_at=BEFORE))
     picture = rollcall.keep_picture(shift.id, b"picture", world.chen, now=START)
     db.session.commit()
@@ -113,6 +116,7 @@ def ids(world):
         "slot_id": first_slot(rhythm).id,
         "day": MONDAY.isoformat(),
         "calendar_day_id": day.id,
+        "template_id": template.id,
         "shift_id": shift.id,
         "post_id": post.id,
         "draft_id": draft.id,
