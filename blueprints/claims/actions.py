@@ -4,10 +4,12 @@ and nobody waits in a circle."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import joinedload
+from werkzeug.exceptions import NotFound
 
 from blueprints.claims import queries, seeking
 from blueprints.claims.models import (
@@ -62,7 +64,7 @@ def claim_for(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) 
 
 
 def _enter(shift: Shift, post: Post, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
-    if queries.live_claim(shift.id, volunteer.id):
+    if queries.claims_already(shift.id, volunteer.id):
         raise Refusal(_("You have already claimed this shift. You find it in your schedule."))
     if sentence := queries.obstacle(shift, post, volunteer, now):
         raise Refusal(sentence)
@@ -75,6 +77,7 @@ def _enter(shift: Shift, post: Post, volunteer: Volunteer, *, source: Source, no
 def _ask(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
     """A request keeps nobody out: the organizer gives the place, or says why not."""
     asked = _new_claim(shift, volunteer, ClaimState.REQUESTED, None, source, now)
+    db.session.flush()
     _told(asked, shift, NoticeKind.REQUEST_RECEIVED, now)
     return asked
 
@@ -86,7 +89,6 @@ def _new_claim(
     entered.source, entered.claimed_at = source, now
     db.session.add(entered)
     shift.revision += 1
-    db.session.flush()
     return entered
 
 
@@ -100,10 +102,12 @@ def _place(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime)
 
 
 def _tell_where(entered: Claim, shift: Shift, now: datetime) -> None:
-    """The place, or the position in line."""
+    """The place, or the position in line; who held it before must have let it go by now."""
     if place := entered.place:
         _told(entered, shift, NoticeKind.CLAIM_HELD, now, place=place)
+        db.session.flush()  # the claim and its notice at once
     else:
+        db.session.flush()  # those ahead are counted by their numbers
         _told(entered, shift, NoticeKind.CLAIM_WAITING, now, position=queries.position(entered))
 
 
@@ -369,12 +373,17 @@ def settle_offers(now: datetime) -> int:
 
 def _lapse(shift: Shift, now: datetime) -> None:
     """End the offers that were not accepted in time."""
-    late = select(Claim).where(
-        Claim.shift_id == shift.id, Claim.state == ClaimState.OFFERED, Claim.offered_until <= now
-    )
-    for offered in db.session.scalars(late.with_for_update(of=Claim)).all():
+    late = db.session.scalars(LAPSED, {"shift": shift.id, "now": now}).all()
+    for offered in map(partial(lock, Claim), late):
         _end(offered, shift, ClaimState.LAPSED, reason="", now=now)
         _told(offered, shift, NoticeKind.OFFER_LAPSED, now)
+
+
+LAPSED = select(Claim.__table__.c.id).where(
+    Claim.__table__.c.shift_id == bindparam("shift"),
+    Claim.__table__.c.state == ClaimState.OFFERED,
+    Claim.__table__.c.offered_until <= bindparam("now"),
+)
 
 
 def _fill(shift: Shift, now: datetime) -> None:
@@ -809,8 +818,19 @@ def lock_shifts(shift_ids: Sequence[int], *volunteer_ids: int) -> list[Shift]:
 
 
 def _locked(shift_id: int) -> tuple[Shift, Post]:
-    shift = lock(Shift, shift_id)
-    return shift, db.session.get_one(Post, shift.post_id)
+    """The shift, locked, and what it belongs to, in one question."""
+    found = db.session.execute(LOCKED, {"shift": shift_id}, execution_options={"populate_existing": True}).first()
+    if found is None:
+        raise NotFound
+    return found[0], found[1]
+
+
+LOCKED = (
+    select(Shift, Post)
+    .join(Post, Post.id == Shift.post_id)
+    .where(Shift.id == bindparam("shift"))
+    .with_for_update(of=Shift)
+)
 
 
 def _lock_with_people(shift_ids: Sequence[int], *volunteer_ids: int) -> list[Shift]:

@@ -13,13 +13,13 @@ from typing import Any, Generic, TypeVar
 
 from flask import Flask, current_app
 from markupsafe import Markup
-from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, literal_column, or_, select
+from sqlalchemy import BigInteger, ColumnElement, and_, bindparam, case, cast, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased, joinedload
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Integer
 
-from blueprints.claims.models import LIVE_STATES, Audience, Claim, ClaimState, Handover, HandoverState
+from blueprints.claims.models import LIVE_WORDS, Audience, Claim, ClaimState, Handover, HandoverState
 from blueprints.claims.search import COUNTY, HOURS, TOWN, DayPart, Search, cursor
 from blueprints.identity import queries as identity
 from blueprints.identity.models import Volunteer
@@ -187,8 +187,6 @@ def mine(volunteer_id: int | None, shift_ids: Sequence[int]) -> dict[int, Mine]:
     return {id: Mine(*own) for id, *own in db.session.execute(MINE, between) if id in wanted}
 
 
-# In the words and not as values: nothing has to be written anew for each execution.
-LIVE: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in LIVE_STATES]
 _ahead = aliased(Claim.__table__).c
 _line = (
     select(func.count())
@@ -201,7 +199,7 @@ HELD = (claim.shift_id, claim.id, claim.state, claim.place, _position, claim.off
 
 def _live(volunteer_id: ColumnElement[int]) -> ColumnElement[bool]:
     between = claim.shift_id.between(bindparam("first"), bindparam("last"))
-    return and_(claim.volunteer_id == volunteer_id, claim.state.in_(LIVE), between)
+    return and_(claim.volunteer_id == volunteer_id, claim.state.in_(LIVE_WORDS), between)
 
 
 MINE = select(*HELD).where(_live(bindparam("volunteer")))

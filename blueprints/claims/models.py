@@ -5,11 +5,13 @@ from enum import StrEnum
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     String,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -58,6 +60,8 @@ NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
     **dict.fromkeys(ENDED, ()),
 }
 LIVE = text("state IN ('held', 'offered', 'waiting', 'requested')")
+# In the words of a query and not as values: nothing has to be written anew for each execution.
+LIVE_WORDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in LIVE_STATES]
 
 
 class Source(StrEnum):

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, false, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
-from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, EvidenceClass, Punch, Watch
+from blueprints.claims.models import LIVE_STATES, LIVE_WORDS, Act, Claim, ClaimState, EvidenceClass, Punch, Watch
 from blueprints.identity import queries as identity
 from blueprints.identity.models import (
     PROVEN_SKILLS,
@@ -25,7 +25,7 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import checked, clock, display, vault
 from core.actor import Actor, Role
-from core.db import db
+from core.db import Question, db
 from core.i18n import _
 
 ADULT = 18
@@ -53,6 +53,40 @@ def organization_of(shift: Shift) -> Organization:
     ).one()
 
 
+# Every claim asks these while it keeps all other writers waiting: on the tables and built once they cost a third.
+_claim, _other = Claim.__table__.c, Shift.__table__.c
+SHOWN = Question(select(_other.id).where(_other.id == bindparam("shift"), _other.state != ShiftState.DRAFT))
+CLAIMED = select(_claim.id).where(
+    _claim.shift_id == bindparam("shift"),
+    _claim.volunteer_id == bindparam("volunteer"),
+    _claim.state.in_(LIVE_WORDS),
+)
+HELD_PLACES = select(_claim.place).where(_claim.shift_id == bindparam("shift"), _claim.place.is_not(None))
+OVERLAPPING = (
+    select(_other.id)
+    .join_from(Claim.__table__, Shift.__table__, _claim.shift_id == _other.id)
+    .where(
+        _claim.volunteer_id == bindparam("volunteer"),
+        _claim.state.in_(LIVE_WORDS),
+        _other.id != bindparam("shift"),
+        _other.starts_at < bindparam("ends"),
+        _other.ends_at > bindparam("starts"),
+    )
+    .limit(1)
+)
+
+
+def is_shown(shift_id: int) -> bool:
+    """Whether there is such a shift for people outside the desk: a draft is nobody else's business."""
+    return bool(SHOWN.answer(shift=shift_id))
+
+
+def claims_already(shift_id: int, volunteer_id: int) -> bool:
+    """Whether the volunteer has a claim on the shift that has not ended."""
+    mine = {"shift": shift_id, "volunteer": volunteer_id}
+    return db.session.execute(CLAIMED, mine).first() is not None
+
+
 def live_claim(shift_id: int, volunteer_id: int) -> Claim | None:
     """The volunteer's claim on the shift, unless it has ended."""
     mine = select(Claim).where(Claim.shift_id == shift_id, Claim.volunteer_id == volunteer_id)
@@ -61,8 +95,8 @@ def live_claim(shift_id: int, volunteer_id: int) -> Claim | None:
 
 def free_places(shift: Shift) -> list[int]:
     """The numbers of the places nobody holds, lowest first."""
-    held = select(Claim.place).where(Claim.shift_id == shift.id, Claim.place.is_not(None))
-    return sorted(set(range(1, shift.places + 1)).difference(db.session.scalars(held)))
+    held = db.session.scalars(HELD_PLACES, {"shift": shift.id})
+    return sorted(set(range(1, shift.places + 1)).difference(held))
 
 
 def line(shift_id: int) -> list[Claim]:
@@ -88,14 +122,9 @@ def roster(shift_id: int) -> list[Claim]:
 
 def overlapping(shift: Shift, volunteer_id: int) -> Shift | None:
     """Another shift the volunteer claims at the same time; touching ones do not overlap."""
-    mine = (
-        select(Shift)
-        .join(Claim, Claim.shift_id == Shift.id)
-        .where(Claim.volunteer_id == volunteer_id, Claim.state.in_(LIVE_STATES), Shift.id != shift.id)
-        .where(Shift.starts_at < shift.ends_at, Shift.ends_at > shift.starts_at)
-        .options(joinedload(Shift.post, innerjoin=True))
-    )
-    return db.session.scalar(mine.limit(1))
+    at = {"volunteer": volunteer_id, "shift": shift.id, "starts": shift.starts_at, "ends": shift.ends_at}
+    other = db.session.execute(OVERLAPPING, at).scalar()
+    return shift_with_post(other) if other else None
 
 
 def obstacle(shift: Shift, post: Post, volunteer: Volunteer | None, now: datetime) -> str | None:

@@ -170,8 +170,7 @@ def create_claim(shift_id: int) -> ResponseReturnValue:
 
 
 def _claim(shift_id: int) -> ResponseReturnValue:
-    with reading():
-        schedule.is_shown(shift_id) or abort(404)
+    queries.is_shown(shift_id) or abort(404)
     made = actions.claim(shift_id, actor(), now=clock.now())
     if made.place:
         flash(_("You hold place %(place)d.", place=made.place), "success")
@@ -191,8 +190,7 @@ def create_watch(shift_id: int) -> ResponseReturnValue:
 
 
 def _watch(shift_id: int) -> ResponseReturnValue:
-    with reading():
-        schedule.is_shown(shift_id) or abort(404)
+    queries.is_shown(shift_id) or abort(404)
     actions.watch(shift_id, actor(), now=clock.now())
     flash(_("You will find a message here when it opens."), "success")
     return _back(shift_id)

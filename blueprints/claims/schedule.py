@@ -121,12 +121,6 @@ def _why_not(seen: Seen, at: Stage, viewer: Actor, now: datetime) -> str | None:
     return queries.obstacle(seen.shift, seen.post, volunteer, now)
 
 
-def is_shown(shift_id: int) -> bool:
-    """Whether there is such a shift for people outside the desk: a draft is nobody else's business."""
-    public = select(Shift.id).where(Shift.id == shift_id, Shift.state != ShiftState.DRAFT)
-    return db.session.scalar(public) is not None
-
-
 def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
     """The shift of a claim, if the claim is the viewer's own; else it does not exist for them."""
     own = select(Claim.shift_id).where(Claim.id == claim_id, Claim.volunteer_id == viewer.volunteer_id)
