@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 from flask import has_request_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Enum, MetaData, Select, String, Text, TypeDecorator, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from core import turns
 
 db = SQLAlchemy()
 
@@ -131,6 +134,8 @@ def _begin_on_sqlite(connection: Connection) -> None:
     if only_reads():
         connection.connection.driver_connection.execute("BEGIN")  # type: ignore[union-attr] # takes no lock, cannot fail
     else:
+        if has_request_context():
+            turns.wait(connection)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -148,10 +153,10 @@ def lent() -> Iterator[Any]:
 
 
 class Question:
-    """A query of the busiest page, written out once and put to the driver itself.
+    """A query of the busiest paths, written out once and put to the driver itself.
 
     SQLAlchemy composes it, and knows how each value is stored; what it does anew for each execution costs five times
-    the answer. For reading only, and for one query by itself: there is no transaction around it.
+    the answer. For reading only.
     """
 
     def __init__(self, query: Select[Any]) -> None:
@@ -159,10 +164,22 @@ class Question:
         self._written: dict[str, _Written] = {}
 
     def answer(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows as they are now, by a connection of its own: no transaction is begun for this one query."""
         dialect = db.engine.dialect
+        with _in_the_words_of_sqlalchemy(dialect), lent() as connection:
+            return self._in(dialect).ask(connection, values)
+
+    def within(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows as the transaction in hand sees them, with what it has written itself."""
+        db.session.flush()
+        connection = db.session.connection()
+        with _in_the_words_of_sqlalchemy(connection.dialect):
+            return self._in(connection.dialect).ask(connection.connection, values)
+
+    def _in(self, dialect: Dialect) -> "_Written":
         if dialect.name not in self._written:
             self._written[dialect.name] = _Written(self.query, dialect)
-        return self._written[dialect.name].ask(values)
+        return self._written[dialect.name]
 
 
 class _Written:
@@ -176,13 +193,23 @@ class _Written:
         answers = [column.type.dialect_impl(dialect) for column in query.selected_columns]
         self._out_of = [kind.result_processor(dialect, None) or _as_it_is for kind in answers]
 
-    def ask(self, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    def ask(self, connection: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         into = self._into
         given = {name: into[name](value) for name, value in (self._fixed | values).items()}
-        with lent() as connection, closing(connection.cursor()) as cursor:
+        with closing(connection.cursor()) as cursor:
             cursor.execute(self._text, [given[name] for name in self._order] if self._order else given)
             rows = cursor.fetchall()
         return [tuple(read(value) for read, value in zip(self._out_of, row, strict=True)) for row in rows]
+
+
+@contextmanager
+def _in_the_words_of_sqlalchemy(dialect: Dialect) -> Iterator[None]:
+    """Let an error of the driver be what it is everywhere else, so that a database that is away is no crash."""
+    driver = dialect.loaded_dbapi
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(None, None, error, driver.Error, dialect=dialect) from error
 
 
 def _as_it_is(value: Any) -> Any:

@@ -69,14 +69,21 @@ class SessionCookie(SecureCookieSessionInterface):
 
 def init_app(app: Flask) -> None:
     app.session_interface = SessionCookie(app)
+    app.before_request(csrf_token_of_session)
     app.after_request(_protect)
+
+
+def csrf_token_of_session() -> None:
+    """Sign the token of this session where Flask-WTF looks for it first: it would make a signer for each form."""
+    known, signers = session.get(CSRF), current_app.session_interface
+    if isinstance(known, str) and isinstance(signers, SessionCookie):
+        g.csrf_token = signers.token(known)
 
 
 def csrf_token() -> str:
     """What a form of this session must bring back."""
-    known, signers = session.get(CSRF), current_app.session_interface
-    if isinstance(known, str) and CSRF not in g and isinstance(signers, SessionCookie):
-        g.csrf_token = signers.token(known)
+    if CSRF not in g:
+        csrf_token_of_session()
     return str(generate_csrf())
 
 

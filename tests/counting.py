@@ -19,14 +19,14 @@ def counted() -> Iterator[list[str]]:
         if statement.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             statements.append(statement)
 
-    def ask(question: Question, **values: Any) -> Any:
+    def ask(question: Question, dialect: Any) -> Any:
         statements.append(str(question.query))
-        return answer(question, **values)
+        return write(question, dialect)
 
-    answer = Question.answer
+    write = Question._in
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        with patch.object(Question, "answer", ask):
+        with patch.object(Question, "_in", ask):
             yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)

@@ -373,17 +373,9 @@ def settle_offers(now: datetime) -> int:
 
 def _lapse(shift: Shift, now: datetime) -> None:
     """End the offers that were not accepted in time."""
-    late = db.session.scalars(LAPSED, {"shift": shift.id, "now": now}).all()
-    for offered in map(partial(lock, Claim), late):
+    for offered in map(partial(lock, Claim), queries.lapsed(shift.id, now)):
         _end(offered, shift, ClaimState.LAPSED, reason="", now=now)
         _told(offered, shift, NoticeKind.OFFER_LAPSED, now)
-
-
-LAPSED = select(Claim.__table__.c.id).where(
-    Claim.__table__.c.shift_id == bindparam("shift"),
-    Claim.__table__.c.state == ClaimState.OFFERED,
-    Claim.__table__.c.offered_until <= bindparam("now"),
-)
 
 
 def _fill(shift: Shift, now: datetime) -> None:

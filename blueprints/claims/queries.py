@@ -56,13 +56,22 @@ def organization_of(shift: Shift) -> Organization:
 # Every claim asks these while it keeps all other writers waiting: on the tables and built once they cost a third.
 _claim, _other = Claim.__table__.c, Shift.__table__.c
 SHOWN = Question(select(_other.id).where(_other.id == bindparam("shift"), _other.state != ShiftState.DRAFT))
-CLAIMED = select(_claim.id).where(
-    _claim.shift_id == bindparam("shift"),
-    _claim.volunteer_id == bindparam("volunteer"),
-    _claim.state.in_(LIVE_WORDS),
+CLAIMED = Question(
+    select(_claim.id).where(
+        _claim.shift_id == bindparam("shift"),
+        _claim.volunteer_id == bindparam("volunteer"),
+        _claim.state.in_(LIVE_WORDS),
+    )
 )
-HELD_PLACES = select(_claim.place).where(_claim.shift_id == bindparam("shift"), _claim.place.is_not(None))
-OVERLAPPING = (
+HELD_PLACES = Question(select(_claim.place).where(_claim.shift_id == bindparam("shift"), _claim.place.is_not(None)))
+LAPSED = Question(
+    select(_claim.id).where(
+        _claim.shift_id == bindparam("shift"),
+        _claim.state == ClaimState.OFFERED,
+        _claim.offered_until <= bindparam("now"),
+    )
+)
+OVERLAPPING = Question(
     select(_other.id)
     .join_from(Claim.__table__, Shift.__table__, _claim.shift_id == _other.id)
     .where(
@@ -72,7 +81,7 @@ OVERLAPPING = (
         _other.starts_at < bindparam("ends"),
         _other.ends_at > bindparam("starts"),
     )
-    .limit(1)
+    .order_by(_other.id)
 )
 
 
@@ -83,8 +92,12 @@ def is_shown(shift_id: int) -> bool:
 
 def claims_already(shift_id: int, volunteer_id: int) -> bool:
     """Whether the volunteer has a claim on the shift that has not ended."""
-    mine = {"shift": shift_id, "volunteer": volunteer_id}
-    return db.session.execute(CLAIMED, mine).first() is not None
+    return bool(CLAIMED.within(shift=shift_id, volunteer=volunteer_id))
+
+
+def lapsed(shift_id: int, now: datetime) -> list[int]:
+    """The offers of the shift that were not accepted in time, by their ids."""
+    return [id for (id,) in LAPSED.within(shift=shift_id, now=now)]
 
 
 def live_claim(shift_id: int, volunteer_id: int) -> Claim | None:
@@ -95,7 +108,7 @@ def live_claim(shift_id: int, volunteer_id: int) -> Claim | None:
 
 def free_places(shift: Shift) -> list[int]:
     """The numbers of the places nobody holds, lowest first."""
-    held = db.session.scalars(HELD_PLACES, {"shift": shift.id})
+    held = [place for (place,) in HELD_PLACES.within(shift=shift.id)]
     return sorted(set(range(1, shift.places + 1)).difference(held))
 
 
@@ -123,8 +136,8 @@ def roster(shift_id: int) -> list[Claim]:
 def overlapping(shift: Shift, volunteer_id: int) -> Shift | None:
     """Another shift the volunteer claims at the same time; touching ones do not overlap."""
     at = {"volunteer": volunteer_id, "shift": shift.id, "starts": shift.starts_at, "ends": shift.ends_at}
-    other = db.session.execute(OVERLAPPING, at).scalar()
-    return shift_with_post(other) if other else None
+    others = OVERLAPPING.within(**at)
+    return shift_with_post(others[0][0]) if others else None
 
 
 def obstacle(shift: Shift, post: Post, volunteer: Volunteer | None, now: datetime) -> str | None:
