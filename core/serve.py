@@ -98,11 +98,20 @@ def _run_gunicorn(app: Flask, host: str, port: int, **hooks: Any) -> None:
 def _run_waitress(app: Flask, host: str, port: int, *, when_ready: Callable[[], object], embedded: Any) -> None:
     import waitress  # noqa: PLC0415 - installed on Windows only
 
-    server = waitress.create_server(app, host=host, port=port, threads=8)
+    server = waitress.create_server(app, host=host, port=port, **waitress_settings(app))
     when_ready()
     if embedded:
         embedded()
     server.run()
+
+
+def waitress_settings(app: Flask) -> dict[str, Any]:
+    return {
+        "threads": int(os.environ.get("WEB_THREADS", "8")),
+        "connection_limit": 450,  # an open list keeps its connection; select() on Windows takes 512
+        # Who is in front may say who the visitor is; how many may is TRUSTED_PROXIES, and app.py keeps to it.
+        "clear_untrusted_proxy_headers": not app.config["TRUSTED_PROXIES"],
+    }
 
 
 if __name__ == "__main__":

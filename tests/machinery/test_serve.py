@@ -14,8 +14,10 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from app import create_app
+from core import serve
 from core.config import ROOT
 
 HOOKS = {"has_accounts", "load_demo", "welcome", "start_embedded_worker"}
@@ -139,3 +141,10 @@ def pretend_newer(file: Path) -> None:
 
 def test_the_areas_give_the_server_what_it_needs() -> None:
     assert set(create_app().extensions["rengang"]) == HOOKS
+
+
+@pytest.mark.parametrize(("proxies", "cleared"), [(0, True), (1, False)])
+def test_on_windows_too_a_trusted_proxy_may_say_who_the_visitor_is(proxies, cleared):
+    app = Flask("windows")
+    app.config["TRUSTED_PROXIES"] = proxies
+    assert serve.waitress_settings(app)["clear_untrusted_proxy_headers"] is cleared
