@@ -43,6 +43,9 @@ def main(arguments: list[str]) -> int:
     command, rest = parse(arguments)
     if command == "help":
         return show_help()
+    if command == "install" and {"--help", "-h"} & set(rest):
+        print(f"usage: manage.py install\n\n{COMMANDS['install']}")
+        return 0
     python = find_python(development=command in DEVELOPMENT)
     if command == "install":
         return 0

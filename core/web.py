@@ -21,7 +21,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from werkzeug.exceptions import HTTPException, ServiceUnavailable, Unauthorized
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, ServiceUnavailable, Unauthorized
 from werkzeug.routing import IntegerConverter, Map
 
 from core import drafts
@@ -29,6 +29,8 @@ from core.db import db, reading
 from core.forms import tidy
 from core.i18n import _
 from core.refusal import Refusal
+
+MOST_READ_AWAY = 64 * 1024 * 1024  # bytes; whoever sends more is cut off
 
 
 class RowNumber(IntegerConverter):
@@ -172,12 +174,25 @@ def explain(error: HTTPException) -> Response:
         return _to_sign_in()
     if isinstance(error, CSRFError) and (request.referrer or "").startswith(request.host_url):
         return _open_again()
+    if (
+        isinstance(error, RequestEntityTooLarge)
+        or (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]
+    ):
+        _read_away()
     title, sentence = _words(error)
     if is_swap():
         flash(sentence, "error")
         return _only_the_flash(error.code or 500)
     with reading():
         return _error_page(title, sentence, error.code or 500)
+
+
+def _read_away() -> None:
+    """Take in what was too much: a browser that is still sending when the answer comes shows none at all."""
+    left = request.content_length or MOST_READ_AWAY
+    stream, left = request.environ["wsgi.input"], min(left, MOST_READ_AWAY)
+    while left > 0 and (chunk := stream.read(min(left, 65_536))):
+        left -= len(chunk)
 
 
 def _lost_the_cookie(error: HTTPException) -> bool:

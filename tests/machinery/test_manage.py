@@ -121,3 +121,8 @@ def test_a_failed_installation_is_tried_again(checkout: Path) -> None:
         with pytest.raises(SystemExit, match=r"requirements\.txt could not be installed"):
             manage.find_python(development=False)
     assert len(calls(checkout)) == 2
+
+
+def test_asking_what_install_does_installs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert manage.main(["install", "--help"]) == 0
+    assert "virtual environment" in capsys.readouterr().out

@@ -89,6 +89,18 @@ def test_a_new_installation_migrates_serves_logs_and_stops(site: Site) -> None:
     assert "13812345678" not in log
 
 
+def test_whoever_sends_ten_megabytes_reads_why_that_is_too_much(site: Site) -> None:
+    said_until(site.process, "Stop it with Ctrl+C")
+    connection = HTTPConnection("127.0.0.1", site.port, timeout=30)
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for path in ("/sign-in", "/no-such-page"):
+        connection.request("POST", path, b"phone=" + b"1" * 10_000_000, form)
+        answer = connection.getresponse()
+        assert answer.status in (413, 404)
+        assert b"</html>" in answer.read()
+    connection.close()
+
+
 def test_a_second_server_at_the_same_address_is_refused(site: Site, tmp_path: Path) -> None:
     said_until(site.process, "Stop it with Ctrl+C")
     second = start(site.port, tmp_path / "second")
