@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, Connection, Date, DateTime, Engine, MetaData, Table, inspect, text
 
-from blueprints.admin.bulk import Row, go_on_counting, in_bulk, pour
+from blueprints.admin.bulk import HEAVY, Row, go_on_counting, in_bulk, pour
 from core import vault
 from core.db import reading
 from core.refusal import Refusal
@@ -116,9 +116,9 @@ def _private(file: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def _write_table(archive: zipfile.ZipFile, connection: Connection, table: Table, say: Say) -> Part:
-    checksum, count = hashlib.sha256(), 0
+    checksum, count, at_once = hashlib.sha256(), 0, HEAVY.get(table.name, ROWS_AT_ONCE)
     with archive.open(_member(table.name), "w", force_zip64=True) as raw:
-        for rows in connection.execute(text(_query(table, connection.dialect.name))).partitions(ROWS_AT_ONCE):
+        for rows in connection.execute(text(_query(table, connection.dialect.name))).partitions(at_once):
             lines = "".join(ENCODE(list(row)) + "\n" for row in rows).encode()
             raw.write(lines)
             checksum.update(lines)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 Value = str | int | None
 Row = Sequence[Value]
 BATCH = 20_000
+HEAVY = {"evidence": 20}  # rows that hold a picture: no more than so many are in memory at a time
 MEMORY = {True: -131_072, False: -4_096}  # KiB of page cache while many rows are written, and otherwise
 
 GUARDS_ON_SQLITE = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
@@ -34,9 +35,9 @@ def pour(connection: Connection, table: str, columns: Sequence[str], rows: Itera
         return _copy(connection, table, columns, rows)
     names, marks = ", ".join(map(_quoted, columns)), ", ".join("?" * len(columns))
     statement = f"INSERT INTO {_quoted(table)} ({names}) VALUES ({marks})"
-    count, source = 0, iter(rows)
+    count, source, at_once = 0, iter(rows), HEAVY.get(table, BATCH)
     with closing(connection.connection.cursor()) as cursor:
-        while batch := list(islice(source, BATCH)):
+        while batch := list(islice(source, at_once)):
             cursor.executemany(statement, batch)
             count += len(batch)
     return count

@@ -36,6 +36,9 @@ from blueprints.posts.starters import starters
 from blueprints.records import actions as records
 from blueprints.records import queries as recorded
 from blueprints.records.models import Mark, RecordState, ServiceRecord
+from blueprints.rollcall import actions as rollcall
+from blueprints.rollcall import forms as tablets
+from blueprints.rollcall.rules import Watch
 from blueprints.series import actions as series
 from blueprints.series.models import MAKE_UP, HolidayRule, Rhythm
 from core import clock, passwords, workdays
@@ -610,8 +613,19 @@ def _returned(scene: Scene) -> None:
 
 
 def _no_check_out(scene: Scene) -> None:
+    """The check-out was marked on a tablet without a network, whose clock was moved before it could be sent."""
+
+    def send(now: datetime) -> None:
+        claim, slow = claimed.roster(scene.shift.id)[0], 8 * HOUR
+        watch = Watch(scene.clerk.account_id, scene.shift.id, scene.shift.starts_at)
+        left, met = scene.shift.ends_at - 4 * MINUTE - slow, scene.shift.starts_at - slow
+        key = f"tablet-{scene.shift.id:06d}"
+        mark = tablets.Mark(key, "{}", claim.id, Act.OUT, at=left, met_at=met, watch=watch)
+        rollcall.receive([mark], scene.clerk, sent_at=now, now=now)
+
     scene.claiming(_first(scene, 1, 0, 6), at=scene.published_at + HOUR)
     scene.attended(gone=[0])
+    scene.play.at(scene.shift.ends_at + 20 * MINUTE, send)
     scene.handing_in()
 
 

@@ -213,7 +213,17 @@ BREACHES = {
             NOT EXISTS (SELECT 1 FROM recorder x WHERE x.record_id = r.id AND x.account_id = r.handed_in_by_id)
             OR EXISTS (SELECT 1 FROM punch p WHERE p.claim_id = r.claim_id AND p.recorded_at <= r.handed_in_at
                 AND NOT EXISTS (SELECT 1 FROM recorder y
-                    WHERE y.record_id = r.id AND y.account_id = p.recorded_by_id)))""",
+                    WHERE y.record_id = r.id AND y.account_id = p.recorded_by_id))
+            OR EXISTS (SELECT 1 FROM offline_act o WHERE o.claim_id = r.claim_id AND o.punch_id IS NOT NULL
+                AND o.received_at <= r.handed_in_at AND o.observed_by_id IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM recorder z
+                    WHERE z.record_id = r.id AND z.account_id = o.observed_by_id)))""",
+    ),
+    "tablets": (
+        "entries of tablets say that they were entered, and no observation of that person belongs to them",
+        """SELECT id FROM offline_act WHERE (state = 'entered' AND punch_id IS NULL AND act <> 'undo')
+        OR (state <> 'entered' AND punch_id IS NOT NULL)
+        UNION SELECT o.id FROM offline_act o JOIN punch p ON p.id = o.punch_id WHERE p.claim_id <> o.claim_id""",
     ),
     "confirmations": (
         "records count without the confirmation or the approval they need",

@@ -24,6 +24,7 @@ from blueprints.claims import upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
 from blueprints.records import seals
+from blueprints.rollcall import upkeep as evidence
 from blueprints.series import actions as series
 from blueprints.series import queries as repeated
 from core import clock, mail
@@ -112,8 +113,8 @@ def settle(*, now: datetime) -> int:
 
 
 def keep_places(*, now: datetime) -> int:
-    """Whatever the clock alone does to claims; returns how many things were done."""
-    return sum(_keep(is_due, act, now) for is_due, act in upkeep.STEPS)
+    """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
+    return sum(_keep(is_due, act, now) for is_due, act in (*upkeep.STEPS, *evidence.STEPS))
 
 
 def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], now: datetime) -> int:

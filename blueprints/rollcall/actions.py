@@ -240,6 +240,13 @@ def keep_picture(shift_id: int, picture: bytes, actor: Actor, *, now: datetime) 
     return made
 
 
+def erase_old_pictures(now: datetime) -> int:
+    """Pictures have served when the records they prove are long settled; returns how many were erased."""
+    old = db.session.scalars(queries.old_pictures(now)).all()
+    db.session.execute(update(Evidence).where(Evidence.id.in_(old)).values(content=None, erased_at=now))
+    return len(old)
+
+
 def enter_sheet(shift_id: int, lines: Sequence[Line], actor: Actor, *, now: datetime) -> None:
     """Enter the times of a paper sheet, all rows or none: class B until the shift is closed, then class C."""
     shift = lock(Shift, shift_id)

@@ -13,7 +13,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, Shift
 from blueprints.rollcall.models import Evidence, OfflineAct, OfflineState
-from blueprints.rollcall.rules import SAME
+from blueprints.rollcall.rules import KEPT, SAME
 from core.actor import Actor, Role
 from core.db import db
 
@@ -113,6 +113,12 @@ def evidence_on(shift_ids: Iterable[int]) -> dict[int, list[Evidence]]:
     for each in db.session.scalars(select(Evidence).where(Evidence.shift_id.in_([*shift_ids])).order_by(Evidence.id)):
         found.setdefault(each.shift_id, []).append(each)
     return found
+
+
+def old_pictures(now: datetime) -> Select[int]:
+    """The ids of the pictures whose shift is over for longer than they are kept."""
+    over = select(Evidence.id).join(Shift, Shift.id == Evidence.shift_id)
+    return over.where(Evidence.erased_at.is_(None), Shift.ends_at < now - KEPT)
 
 
 def picture_within(evidence_id: int, paths: Iterable[str]) -> Evidence | None:

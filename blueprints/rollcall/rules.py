@@ -14,6 +14,7 @@ MOST_AT_ONCE = 200  # acts in one sending, and so in one transaction
 TOLERANCE = timedelta(minutes=2)  # by which two clocks may drift, and a slow network may mislead
 SAME = timedelta(minutes=15)  # two people who mark the same within it mean the same
 LATEST = timedelta(hours=24)  # after the shift's closing; what comes later is entered by a person, as class C
+KEPT = timedelta(days=365)  # pictures of paper sheets, from the end of the shift
 PASS = "roster"
 
 

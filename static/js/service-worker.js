@@ -24,6 +24,7 @@ addEventListener("fetch", (event) => {
   if (origin !== location.origin) return;
   if (request.method === "POST" && CHANGES_PERSON.test(pathname)) event.waitUntil(caches.delete(COPIES));
   if (request.method !== "GET") return;
+  if (request.mode === "navigate") event.waitUntil(forgetOld());
   if (ASSETS.includes(pathname)) event.respondWith(file(request));
   else if (request.mode === "navigate") event.respondWith(page(request, pathname));
 });
@@ -39,6 +40,15 @@ const page = async (request, pathname) => {
     return answer;
   } catch (error) {
     return copy ?? (await caches.match(OFFLINE, { cacheName: SHELL })) ?? Response.error();
+  }
+};
+
+// What belongs to a day that is over goes, whatever page is opened.
+const forgetOld = async () => {
+  const cache = await caches.open(COPIES);
+  for (const request of await cache.keys()) {
+    const copy = await cache.match(request);
+    if (Number(copy?.headers.get("X-Until")) < Date.now()) await cache.delete(request);
   }
 };
 

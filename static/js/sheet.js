@@ -9,6 +9,9 @@
     name.textContent = code.length < 3 ? "" : known.get(code) ?? names.dataset.unknown;
     name.classList.toggle("typing__name--unknown", code.length > 2 && !known.has(code));
   };
+  form.querySelectorAll(".sheet-code").forEach((field) => field.value && answer(field));
+  const wrong = form.querySelector("[aria-invalid]");
+  wrong?.focus(), wrong?.select();
   form.addEventListener("input", ({ target }) => target.matches(".sheet-code") && answer(target));
   form.addEventListener("keydown", (event) => {
     const fields = [...form.querySelectorAll("input:not([type=hidden])")], here = fields.indexOf(event.target);
@@ -16,5 +19,6 @@
     const next = event.target.matches(".sheet-code") && !event.target.value ? null : fields[here + 1];
     event.preventDefault();
     (next ?? form.querySelector("button")).focus(); // an empty code ends the list
+    next?.select();
   });
 })();

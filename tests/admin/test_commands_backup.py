@@ -19,6 +19,8 @@ from blueprints.admin.backup import Manifest
 from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity.models import Account, Session
 from blueprints.organizations.models import Setting
+from blueprints.rollcall import actions as rollcall
+from blueprints.rollcall.models import Evidence
 from core import clock
 from core.db import db
 from core.refusal import Refusal
@@ -26,6 +28,7 @@ from core.web import App
 from tests.factories import BEFORE, FOREVER, HOUR, START, make_account, make_post, make_shift, make_world, saved
 
 pytestmark = pytest.mark.commits
+PICTURES = [bytes(range(256)) * 500, b"\xff\xd8\xff"]
 KEYS = {"SECRET_KEY": "secret-of-the-sessions", "DATA_KEY": "secret-of-the-data"}
 
 
@@ -43,9 +46,12 @@ def checksums(manifest: Manifest) -> dict[str, tuple[int, str]]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A backup of the small world, with a post, a shift, a draft and something in JSON and in Chinese."""
+    """A backup of the small world, with a post, a shift, a picture, and something in JSON and in Chinese."""
     world = make_world()
-    make_shift(make_post(world.station, hazards=["water", "night"], dangerous=True, min_age=18))
+    shift = make_shift(make_post(world.station, hazards=["water", "night"], dangerous=True, min_age=18))
+    for picture in PICTURES:
+        rollcall.keep_picture(shift.id, picture, world.chen, now=BEFORE)
+    db.session.commit()
     target = tmp_path / "rengang.zip"
     write(target)
     return target
@@ -102,6 +108,13 @@ def test_a_backup_comes_back_the_same_on_either_database(file, tmp_path):
         third = write(tmp_path / "third.zip")
     assert checksums(made) == checksums(second) == checksums(third)
     assert made.tables[0].rows > 0
+
+
+def test_a_picture_comes_back_byte_by_byte(file, tmp_path):
+    with new_database(tmp_path) as app, app.app_context():
+        restored(app, file)
+        content = select(Evidence.content).order_by(Evidence.id)
+        assert list(db.session.scalars(content)) == PICTURES
 
 
 def test_a_restored_database_is_guarded_and_goes_on_counting(file, tmp_path):

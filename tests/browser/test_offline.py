@@ -17,6 +17,7 @@ from tests.browser.person import Person, zh
 from tests.browser.scenes import LIBRARY, PASSWORD, TABLET, claimed, found, offered, prepared, with_password
 from tests.browser.test_station import row
 from tests.factories import START, World
+from tests.rollcall.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
 Comes = Callable[..., Person]
@@ -137,3 +138,36 @@ def test_what_was_kept_of_one_person_is_not_shown_to_the_next(world: World, come
     chen.opens(f"/desk/shifts/{shift}/roster")
     chen.reads("There is no network")
     expect(chen.page.locator("body")).not_to_contain_text("周晓航")
+
+
+def test_a_paper_sheet_is_typed_in_by_keyboard_and_confirmed_with_its_photo(
+    world: World, comes: Comes, at: At, shift: int
+) -> None:
+    at(START + 150 * MINUTE)
+    chen = comes(TABLET, world.chen.account_id)
+    chen.opens(f"/desk/shifts/{shift}/sheet")
+    chen.field("Photo of the sheet").set_input_files({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg()})
+    chen.taps("Add the photo")
+    chen.is_told("The photo is kept. Now type in the rows.")
+    chen.finds_no_barrier()
+    codes = found(lambda: list(attendance.row_codes(shift).values()))
+    chen.page.locator("#rows-0-code").focus()
+    for word in (codes[0], "0905", "1055", codes[1].lower(), "0900", "9999"):
+        chen.page.keyboard.type(word)
+        chen.page.keyboard.press("Enter")
+    expect(chen.page.locator("output").nth(1)).to_have_text("周晓航")
+    chen.page.keyboard.press("Enter")  # an empty code ends the list
+    chen.page.keyboard.press("Enter")
+    chen.reads("Please type a time like 0905. Whoever has no time here is left out for now.")
+    chen.finds_no_barrier()
+    expect(chen.page.locator("#rows-1-left")).to_be_focused()
+    chen.page.keyboard.type("1100")
+    chen.taps("Enter the rows")
+    chen.is_told("One person is entered and told.", "%(num)d people are entered and told.", num=2)
+    chen.opens(f"/desk/shifts/{shift}/hand-in")
+    chen.taps("Hand in")
+    wu = comes(TABLET, world.wu.account_id)
+    wu.opens("/desk/records")
+    wu.follows("林小满")
+    expect(wu.main.locator(".evidence img")).to_be_visible()
+    wu.finds_no_barrier()

@@ -13,7 +13,7 @@ from blueprints.identity import actions as identity
 from blueprints.identity.models import Leaving
 from blueprints.records import actions as records
 from blueprints.records import queries as recorded
-from blueprints.rollcall import actions, queries
+from blueprints.rollcall import actions, queries, upkeep
 from blueprints.rollcall.forms import hour
 from blueprints.rollcall.models import Evidence
 from core.db import db
@@ -217,7 +217,17 @@ def test_who_leaves_and_takes_their_data_is_on_no_photo_any_more(photographed, s
     (kept,) = db.session.scalars(db.select(Evidence)).all()
     assert (kept.erased_at, len(kept.sha256)) == (END + HOUR, 64)
     assert photographed.get(f"/desk/evidence/{kept.id}").status_code == 404
-    assert "was erased" in photographed.get(sheet(shift)).text
+    assert "is not kept any more" in photographed.get(sheet(shift)).text
+
+
+def test_a_photo_is_kept_for_a_year(photographed, shift, held):
+    for late, kept in ((timedelta(days=364), 1), (timedelta(days=366), 0)):
+        assert upkeep.has_old_pictures(END + late) is not bool(kept)
+        assert actions.erase_old_pictures(END + late) == 1 - kept
+        db.session.commit()
+    assert actions.erase_old_pictures(END + timedelta(days=400)) == 0
+    (old,) = db.session.scalars(db.select(Evidence)).all()
+    assert old.erased_at == END + timedelta(days=366)
 
 
 def test_the_number_of_a_sheet_leads_to_it_within_reach(chen, client, shift, world):
