@@ -117,6 +117,8 @@ def test_after_a_sign_in_in_between_the_queue_is_sent(world: World, comes: Comes
     opens_the_roster(chen, shift)
     network(chen, on=False)
     marks(chen, "Check in", "林小满")
+    chen.page.reload()  # the live page would go to the sign-in by itself
+    waits(chen, 1)
     with prepared():
         db.session.execute(update(Session).values(revoked_at=START))
     network(chen, on=True)
