@@ -22,6 +22,7 @@ from blueprints.claims import exchanges as claims_exchanges
 from blueprints.claims import missed as claims_missed
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
+from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
 from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
@@ -68,6 +69,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     rollcall_desk.bp,
     claims_exchanges.bp,
     rollcall_sheets.bp,
+    claims_together.bp,
     records_routes.bp,
     records_desk.bp,
     claims_changes.bp,

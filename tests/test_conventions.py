@@ -21,8 +21,7 @@ AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "
 # whom a change touches, how a card is counted, what a shift must be, when something is due, and channels for who sends.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
 SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
-SHARED |= {"handovers"}  # verbs of claims that the demo plays
-SHARED |= {"affected", "board", "rules"}
+SHARED |= {"handovers", "parties"}  # verbs of claims that the demo plays
 SHARED |= {"marking"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]

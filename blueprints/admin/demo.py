@@ -21,7 +21,7 @@ from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
 from blueprints.claims import actions as claims
-from blueprints.claims import handovers, marking
+from blueprints.claims import handovers, marking, parties
 from blueprints.claims import queries as claimed
 from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState
 from blueprints.identity import actions as people
@@ -732,6 +732,25 @@ def _passing_on(scene: Scene) -> None:
     scene.play.at(scene.play.now - 2 * HOUR, lambda now: seek(now, 7, Audience.PERSON))
 
 
+def _together(scene: Scene) -> None:
+    """The demo's volunteer was named by a friend, who comes along with two people; one of them has agreed."""
+
+    def name(now: datetime) -> None:
+        leader, *others = _first(scene, 4, 0, 9)
+        ids = [actor.volunteer_id or 0 for actor in others]
+        with suppress(Refusal):
+            parties.name_people(scene.shift.id, ids, leader, comes=True, whole=True, now=now)
+
+    def agree(now: datetime) -> None:
+        friend = _first(scene, 9)[0]
+        kept = claimed.live_claim(scene.shift.id, friend.volunteer_id or 0)
+        if kept and kept.state is ClaimState.OFFERED:
+            claims.accept(kept.id, friend, now=now)
+
+    scene.play.at(scene.play.now - 3 * HOUR, name)
+    scene.play.at(scene.play.now - 2 * HOUR, agree)
+
+
 STORIES: dict[str, Callable[[Scene], None]] = {
     "stated late": _stated_late,
     "not handed in": _not_handed_in,
@@ -747,6 +766,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
     "changed": _changed,
     "asked": _asked,
     "passing on": _passing_on,
+    "together": _together,
 }
 
 

@@ -22,6 +22,8 @@ from blueprints.claims.models import (
     EvidenceClass,
     Handover,
     HandoverState,
+    Member,
+    Party,
     Punch,
     PunchNote,
     Source,
@@ -83,10 +85,17 @@ def _ask(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -
 
 
 def _new_claim(
-    shift: Shift, volunteer: Volunteer, state: ClaimState, place: int | None, source: Source, now: datetime
+    shift: Shift,
+    volunteer: Volunteer,
+    state: ClaimState,
+    place: int | None,
+    source: Source,
+    now: datetime,
+    *,
+    until: datetime | None = None,
 ) -> Claim:
     entered = Claim(shift_id=shift.id, volunteer_id=volunteer.id, state=state, place=place, places=shift.places)
-    entered.source, entered.claimed_at = source, now
+    entered.source, entered.claimed_at, entered.offered_until = source, now, until
     db.session.add(entered)
     shift.revision += 1
     return entered
@@ -889,10 +898,27 @@ def _move(moved: Claim, state: ClaimState, place: int | None = None, until: date
 
 
 def _end(ended: Claim, shift: Shift, state: ClaimState, *, reason: str, now: datetime) -> None:
+    was = ended.state
     _loosen_handovers(ended, now)
     _move(ended, state)
     ended.ended_at, ended.reason = now, reason
     shift.revision += 1
+    if was is ClaimState.OFFERED and ended.source is Source.GROUP:
+        _tell_who_named(ended, shift, now)
+
+
+def _tell_who_named(ended: Claim, shift: Shift, now: datetime) -> None:
+    """Whoever named somebody learns that they do not come along; why is theirs to tell."""
+    naming = select(Party).join(Party.members).where(Member.claim_id == ended.id)
+    party = db.session.scalar(naming)
+    if party is None or ended.state is ClaimState.CALLED_OFF:
+        return
+    leader = db.session.get_one(Volunteer, party.named_by_id)
+    account = db.session.get_one(Account, db.session.get_one(Volunteer, ended.volunteer_id).account_id)
+    post = db.session.get_one(Post, shift.post_id)
+    values: dict[str, Any] = {"person": masks.name(account.name), "title": post.title}
+    values |= {"starts": shift.starts_at, "ends": shift.ends_at}
+    tell(leader.account_id, NoticeKind.GROUP_DECLINED, now=now, path=f"/shifts/{shift.id}", **values)
 
 
 def _told(claimed: Claim, shift: Shift, kind: NoticeKind, now: datetime, **values: Any) -> None:

@@ -3,7 +3,16 @@
 from datetime import datetime, time
 from typing import Any
 
-from wtforms import HiddenField, IntegerField, SelectChoice, SelectField, StringField, TimeField
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+    TimeField,
+)
 from wtforms.validators import NumberRange, ValidationError
 
 from blueprints.claims.models import Act, Audience
@@ -83,6 +92,33 @@ class SwapForm(SearchPersonForm):
 
     def wanted_id(self) -> int | None:
         return int(self.wanted.data)
+
+
+class PartyForm(Form):
+    """Who comes along, each on a line, and what happens if not all of them fit."""
+
+    people = TextAreaField(
+        lazy("Who comes along"),
+        [Filled(lazy("Please name at least one other person, each on a line.")), AtMost(1000)],
+        description=lazy("One person on each line: the name, then phone or volunteer number."),
+    )
+    comes = BooleanField(lazy("I come, too"), default=True)
+    whole = Radios(
+        lazy("If not all of them fit"),
+        choices=lambda: [
+            SelectChoice("whole", lazy("All of us, or nobody")),
+            SelectChoice("fit", lazy("As many as fit")),
+        ],
+        default="whole",
+    )
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.whole.data == "whole")
+
+    def lines(self) -> list[str]:
+        """Each line once, without the empty ones."""
+        return list(dict.fromkeys(line.strip() for line in (self.people.data or "").splitlines() if line.strip()))
 
 
 class SettlementForm(Form):

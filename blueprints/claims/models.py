@@ -72,6 +72,7 @@ class Source(StrEnum):
     WALK_IN = "walk_in"
     STAND_IN = "stand_in"  # took over somebody's place
     SWAP = "swap"  # exchanged places with somebody
+    GROUP = "group"  # named by somebody of the same branch, family or team, and asked to agree
 
 
 class Claim(Base):
@@ -156,6 +157,31 @@ class Handover(Base):
 
     claim: Mapped[Claim] = relationship(foreign_keys=[claim_id], lazy="raise_on_sql")
     wanted_shift: Mapped[Shift | None] = relationship(lazy="raise_on_sql")
+
+
+class Party(Base):
+    """Somebody claims several places at once for people they name; nobody is on a shift without agreeing."""
+
+    __tablename__ = "party"
+
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"), index=True)
+    named_by_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    created_at: Mapped[datetime]
+
+    members: Mapped[list["Member"]] = relationship(lazy="raise_on_sql")
+
+
+class Member(Base):
+    """One person of a party, with the claim that waits for their word; on an approval post they ask themselves."""
+
+    __tablename__ = "party_member"
+    __table_args__ = (UniqueConstraint("party_id", "volunteer_id"),)
+
+    party_id: Mapped[int] = mapped_column(ForeignKey("party.id"))
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    claim_id: Mapped[int | None] = mapped_column(ForeignKey("claim.id"), index=True)
+
+    claim: Mapped[Claim | None] = relationship(lazy="raise_on_sql")
 
 
 class Watch(Base):

@@ -109,7 +109,7 @@ def shift(shift_id: int) -> ResponseReturnValue:
     """Everything about a shift, and the one thing the viewer can do with it now."""
     version, standing = board.memory().version.answer(), _standing_or_404(shift_id)
     state = (standing.stage, standing.late, standing.why_not, standing.opens_at, standing.is_watched)
-    shown = _tag(shift_id, standing.seen.shift.revision, *state, standing.sought.version)
+    shown = _tag(shift_id, standing.seen.shift.revision, *state, standing.sought.version, standing.party)
     return _unless_known(version, shown, lambda tag: _shift_page(standing, tag))
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import contains_eager
 
-from blueprints.claims import board, queries, seeking
+from blueprints.claims import board, company, queries, seeking
 from blueprints.claims.board import Mine, Seen
+from blueprints.claims.company import Companion
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
 from blueprints.claims.queries import Attendance
 from blueprints.claims.seeking import NOTHING_SOUGHT, Sought
@@ -60,6 +61,7 @@ class Standing:
     opens_at: datetime | None = None  # when claiming opens, if that is still to come
     is_watched: bool = False  # whether the viewer is told then
     sought: Sought = NOTHING_SOUGHT  # stand-ins and swaps
+    party: tuple[Companion, ...] = ()  # whom the viewer has named, or who has named them
 
     @property
     def cancel_hours(self) -> int:
@@ -92,6 +94,7 @@ def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | N
         attendance=queries.attendance(begun.id) if begun else None,
         **_opening(seen.shift, viewer, now),
         sought=_sought(shift_id, live, viewer) if at is Stage.OPEN else NOTHING_SOUGHT,
+        party=company.around(shift_id, viewer.volunteer_id) if viewer and at is Stage.OPEN else (),
     )
 
 

@@ -32,6 +32,7 @@ WORDS: dict[StrEnum, Any] = {
     Source.WALK_IN: lazy("Walk-in"),
     Source.STAND_IN: lazy("Stand-in"),
     Source.SWAP: lazy("Swapped"),
+    Source.GROUP: lazy("Named by somebody, and agreed"),
     HandoverState.OPEN: lazy("Looking for somebody"),
     HandoverState.AGREED: lazy("Agreed, the organizer decides"),
     HandoverState.DONE: lazy("Taken over"),

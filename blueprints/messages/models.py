@@ -37,6 +37,9 @@ class NoticeKind(StrEnum):
     PLACES_SWAPPED = "places_swapped"
     HANDOVER_REFUSED = "handover_refused"
     HANDOVER_ENDED = "handover_ended"
+    GROUP_NAMED = "group_named"
+    GROUP_ASKED = "group_asked"
+    GROUP_DECLINED = "group_declined"
     SHIFT_SOON = "shift_soon"  # the day before
     SHIFT_NEAR = "shift_near"  # two hours before
     TRIAL = "trial"

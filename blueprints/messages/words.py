@@ -74,6 +74,15 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.HANDOVER_REFUSED: lazy(
         "The person you asked about “%(title)s”, %(when)s, cannot. The place is still yours; you can ask somebody else."
     ),
+    K.GROUP_NAMED: lazy(
+        "%(person)s would like you to come along to “%(title)s”, %(when)s. Place %(place)s is kept for you until "
+        "%(until)s; it is yours only if you accept."
+    ),
+    K.GROUP_ASKED: lazy(
+        "%(person)s would like you to come along to “%(title)s”, %(when)s. The organizer approves each person: "
+        "if it suits you, ask for a place there."
+    ),
+    K.GROUP_DECLINED: lazy("%(person)s does not come along to “%(title)s”, %(when)s. The place is free again."),
     K.HANDOVER_ENDED: lazy(
         "Your search for a stand-in or swap at “%(title)s”, %(when)s, has ended: the shift began or changed. "
         "You still hold the place."

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from blueprints.claims import actions, handovers
+from blueprints.claims import actions, handovers, parties
 from blueprints.claims.models import Audience, Claim, ClaimState, Handover, HandoverState
 from core.actor import Actor, Held, Role
 from core.db import db
@@ -62,7 +62,13 @@ def do_call_off(shift_id: int, account_id: int, path: str) -> str:
     return actions.cancel_shift(shift_id, clerk(account_id, path), reason="下雨", now=BEFORE).state.value
 
 
+def do_name(shift_id: int, leader_id: int, *named: int) -> str:
+    made = parties.name_people(shift_id, named, volunteer(leader_id), comes=True, whole=True, now=BEFORE)
+    return f"asked {len(made.asked)}"
+
+
 VERBS: dict[str, Any] = {
+    "name": do_name,
     "claim": do_claim,
     "approve": do_approve,
     "cancel": do_cancel,
@@ -178,3 +184,17 @@ def test_swapping_while_a_shift_is_called_off_leaves_nobody_with_two_places_or_h
     assert outcome["cancelled"] == 4
     passed = db.session.query(Claim).filter(Claim.state == ClaimState.PASSED_ON).count()
     assert passed == 2 * outcome["held"]
+
+
+def test_parties_and_single_people_reach_for_the_last_places_and_no_party_is_torn_apart(race):
+    world = make_world()
+    shift = make_shift(make_post(world.station), places=7)
+    crowd_ids = people(12)
+    jobs: list[tuple[Any, ...]] = [("name", shift.id, *crowd_ids[n : n + 3]) for n in (0, 3, 6)]
+    jobs += [("claim", shift.id, person) for person in crowd_ids[9:]]
+    outcome = race(jobs)
+    whole = outcome["asked 2"]
+    assert held_places(shift.id) == list(range(1, len(held_places(shift.id)) + 1))
+    kept = db.session.query(Claim).filter(Claim.state == ClaimState.OFFERED).count()
+    assert kept == 2 * whole
+    assert len(held_places(shift.id)) == 3 * whole + outcome["held"] <= 7

@@ -209,6 +209,7 @@ def test_strangers_get_404_or_403_for_everything_of_the_station(app, client, wor
 # A signed-in person may try these on anybody's shift; the rules decide.
 OPEN_TO_ALL_VOLUNTEERS = {"claims.create_claim", "claims.create_watch"}
 OPEN_TO_ALL_VOLUNTEERS |= {"series.create_claims", "series.create_cancellations"}
+OPEN_TO_ALL_VOLUNTEERS |= {"together.new_party", "together.create_party"}
 
 
 @pytest.mark.parametrize("stranger", ["lin", "chen", "wu", "qian"])
