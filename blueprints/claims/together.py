@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
-from blueprints.claims import company, parties, queries, schedule
+from blueprints.claims import company, parties, queries
 from blueprints.claims.forms import PartyForm
 from blueprints.claims.parties import Named
 from blueprints.identity import tries
@@ -30,12 +30,12 @@ def new_party(shift_id: int) -> ResponseReturnValue:
 def create_party(shift_id: int) -> ResponseReturnValue:
     form = PartyForm()
     with reading():
-        schedule.is_shown(shift_id) or abort(404)
+        queries.is_shown(shift_id) or abort(404)
     return submitted(form, lambda: _page(shift_id, form), lambda: _name(shift_id, form))
 
 
 def _page(shift_id: int, form: PartyForm) -> Response:
-    shift = queries.shift_with_post(shift_id) if schedule.is_shown(shift_id) else None
+    shift = queries.shift_with_post(shift_id) if queries.is_shown(shift_id) else None
     shift = shift or abort(404)
     closed = queries.closed_because(shift, shift.post, clock.now())
     comes = not queries.live_claim(shift.id, actor().volunteer_id or 0)
