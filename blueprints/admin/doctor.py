@@ -407,7 +407,7 @@ SHOWN = timedelta(days=7)
 
 def ways_out(installation: Installation) -> Finding:
     """Which channels there are besides the inbox, what waits and what was given up, and since when."""
-    if installation.config["SMS_URL"] and not installation.config["SMS_SECRET"]:
+    if installation.config.get("SMS_URL") and not installation.config.get("SMS_SECRET"):
         return problem("SMS_URL is set, but not SMS_SECRET", "Set SMS_SECRET (and SMS_KEY_ID) of the gateway.")
     robots = db.session.scalar(select(func.count()).where(Robot.removed_at.is_(None))) or 0
     ready = [channel for channel in channels.ready() if channel is not Channel.ROBOT]

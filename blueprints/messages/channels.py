@@ -112,8 +112,8 @@ class Sms:
 
 def text_message(notice: Notice) -> str:
     """At most 70 characters; 160 if all of them are Latin, which is what one text message holds."""
-    wide = words.short(notice, sms.LONGEST_LATIN).translate(PLAIN)
-    return wide if wide.isascii() else words.short(notice, sms.LONGEST)
+    wide = words.short(notice, sms.LONGEST_LATIN, bare=True).translate(PLAIN)
+    return wide if wide.isascii() else words.short(notice, sms.LONGEST, bare=True)
 
 
 class GroupRobot:

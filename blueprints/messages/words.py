@@ -100,6 +100,15 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s handed in %(minutes)s for “%(title)s”, %(when)s. A second person confirms it by %(until)s. "
         "If this is not right, tell the station."
     ),
+    K.REQUEST_DECLINED: lazy("No place of %(title)s, %(when)s, could be given. The reason is in Rengang."),
+    K.REQUEST_UNANSWERED: lazy("Nobody answered your request for %(title)s, %(when)s. It has ended."),
+    K.CLAIMS_OPEN: lazy("%(title)s, %(when)s, can be claimed now."),
+    K.STAND_IN_ASKED: lazy("Can you stand in at %(title)s, %(when)s? Please answer in Rengang."),
+    K.SWAP_ASKED: lazy(
+        "Somebody would like to swap a place of %(title)s, %(when)s, with you. Please answer in Rengang."
+    ),
+    K.PLACE_TAKEN: lazy("Your place of %(title)s, %(when)s, is taken over. You need not come."),
+    K.SWAP_DONE: lazy("Swapped: you now hold a place of %(title)s, %(when)s."),
     K.RECORD_EFFECTIVE: lazy("%(minutes)s for “%(title)s”, %(when)s, are effective."),
     K.RECORD_RETURNED: lazy("The entry for “%(title)s”, %(when)s, was returned to the station: %(reason)s"),
     K.RECORD_AWAITS_APPROVAL: lazy(
@@ -185,6 +194,15 @@ SHORT: dict[NoticeKind, Any] = {
     K.CLAIM_RELEASED: lazy("Your place on %(title)s, %(when)s, has ended. The reason is in Rengang."),
     K.SHIFT_SOON: lazy("Reminder: %(title)s, %(when)s."),
     K.SHIFT_NEAR: lazy("Soon: %(title)s, %(when)s."),
+    K.REQUEST_DECLINED: lazy("No place of %(title)s, %(when)s, could be given. The reason is in Rengang."),
+    K.REQUEST_UNANSWERED: lazy("Nobody answered your request for %(title)s, %(when)s. It has ended."),
+    K.CLAIMS_OPEN: lazy("%(title)s, %(when)s, can be claimed now."),
+    K.STAND_IN_ASKED: lazy("Can you stand in at %(title)s, %(when)s? Please answer in Rengang."),
+    K.SWAP_ASKED: lazy(
+        "Somebody would like to swap a place of %(title)s, %(when)s, with you. Please answer in Rengang."
+    ),
+    K.PLACE_TAKEN: lazy("Your place of %(title)s, %(when)s, is taken over. You need not come."),
+    K.SWAP_DONE: lazy("Swapped: you now hold a place of %(title)s, %(when)s."),
     K.RECORD_EFFECTIVE: lazy("%(minutes)s for %(title)s are effective."),
     K.RECORD_RETURNED: lazy("The entry for %(title)s was returned to the station. The reason is in Rengang."),
 }
@@ -215,12 +233,15 @@ def announced(bulletin: Bulletin) -> str:
     return str(BULLETINS[bulletin.kind]) % told(bulletin.values, near=False)
 
 
-def short(notice: Notice, longest: int) -> str:
-    """The notice in at most so many characters: only a title is ever cut, and what does not fit is only mentioned."""
-    if "sealed" in notice.values:
+def short(notice: Notice, longest: int, *, bare: bool = False) -> str:
+    """The notice in at most so many characters: only a title is ever cut, and what does not fit is only mentioned.
+
+    A `bare` one says no more than the title and the time of a shift, which is what people agree to hand on.
+    """
+    words = SHORT.get(notice.kind)
+    if "sealed" in notice.values or (bare and words is None):
         return _mentioned(notice)
     values = told(notice.values, near=False)
-    words = SHORT.get(notice.kind)
     if words is None:
         whole = str(SENTENCES[notice.kind]) % values
         return whole if len(whole) <= longest else _mentioned(notice)
@@ -230,15 +251,14 @@ def short(notice: Notice, longest: int) -> str:
 
 
 def parameters(notice: Notice) -> dict[str, str]:
-    """The values of a notice by name, for a gateway whose templates are approved beforehand; nothing secret."""
-    values = told({name: value for name, value in notice.values.items() if name != "sealed"}, near=False)
-    cut = {name: _cut(str(values[name]), LONGEST_VALUE) for name in TYPED if name in values}
-    return {name: str(value) for name, value in (values | cut).items() if name not in UNTOLD}
+    """The values of a notice for a gateway whose templates are approved beforehand: title, time, and no name."""
+    values = told({name: notice.values[name] for name in HANDED_ON if name in notice.values}, near=False)
+    shown = {name: str(values[name]) for name in ("title", "when", "until", "place", "position") if name in values}
+    return shown | ({"title": _cut(shown["title"], LONGEST_VALUE)} if "title" in shown else {})
 
 
 LONGEST_VALUE = 20  # characters; what gateways commonly let through in one place of a template
-TYPED = ("title", "where", "reason", "organization")  # by people, so of any length
-UNTOLD = {"starts", "ends", "was", "other_starts", "other_ends"}
+HANDED_ON = ("title", "starts", "ends", "until", "place", "position")
 
 
 def _mentioned(notice: Notice) -> str:

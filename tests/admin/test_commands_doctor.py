@@ -12,7 +12,7 @@ from blueprints.admin import doctor, worker
 from blueprints.admin.bulk import in_bulk
 from blueprints.admin.doctor import Installation, Verdict
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
-from blueprints.messages.models import Channel, Delivery, Notice, NoticeKind
+from blueprints.messages.models import Channel, Delivery, DeliveryState, Notice, NoticeKind
 from blueprints.posts.models import Shift
 from blueprints.records import ledger
 from blueprints.records.models import Recorder, RecordState, ServiceRecord
@@ -250,6 +250,29 @@ def test_mail_that_waits_needs_a_worker_only_where_mail_is_set_up(app, world, in
     assert verdict("worker", installation) is Verdict.NOTE
     monkeypatch.setitem(app.config, "MAIL_URL", "smtp://127.0.0.1:1")
     assert verdict("worker", installation) is Verdict.PROBLEM
+
+
+def said(name, installation) -> str:
+    return dict(doctor.examine(installation))[name].words
+
+
+def test_the_channels_are_named_with_what_waits_and_what_was_given_up_and_since_when(
+    app, world, installation, monkeypatch
+):
+    assert said("messages", installation) == "inbox, push, 0 group robots"
+    monkeypatch.setitem(app.config, "SMS_URL", "http://127.0.0.1:1")
+    assert verdict("messages", with_settings(installation, SMS_URL="http://127.0.0.1:1")) is Verdict.PROBLEM
+    complete = with_settings(installation, SMS_URL="http://127.0.0.1:1", SMS_SECRET="s")
+    for number, state in enumerate([DeliveryState.DUE, DeliveryState.FAILED, DeliveryState.FAILED]):
+        notice = saved(Notice(account_id=world.lin.account_id, kind=NoticeKind.GRANT_GIVEN, at=BEFORE))
+        sms = Delivery(notice_id=notice.id, channel=Channel.SMS, target="+8619900000001", state=state)
+        sms.due_at, sms.error = BEFORE - (number + 1) * HOUR, "gateway said 422"
+        saved(sms)
+    words = said("messages", complete)
+    assert words.startswith("inbox, push, sms, 0 group robots; waiting: 1 sms since 2099-05-02 08:00")
+    assert "given up: 2 sms since 2099-05-02 06:00 (gateway said 422)" in words
+    assert "+86" not in words
+    assert verdict("messages", complete) is Verdict.NOTE
 
 
 def test_a_mail_server_is_tried(app, installation, monkeypatch):

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from blueprints.identity.actions import Departure
 from blueprints.identity.models import Leaving
-from blueprints.messages import actions, queries, rules, words
+from blueprints.messages import actions, channels, queries, rules, words
 from blueprints.messages.models import Channel, Delivery, DeliveryState, Notice, NoticeKind, Preference, Topic
 from blueprints.messages.models import PushSubscription as Subscription
 from blueprints.messages.rules import POSSIBLE
@@ -239,7 +239,8 @@ LONG = "烟雨社区党群服务中心少儿图书角周末管理与借还志愿
 VALUES = {
     "title": LONG, "where": LONG, "reason": LONG, "organization": LONG, "starts": START.isoformat(), "place": 12,
     "ends": (START + HOUR).isoformat(), "until": START.isoformat(), "minutes": 150, "position": 3, "role": "clerk",
-    "skill": "nursing", "phone": "199****0001",
+    "skill": "nursing", "phone": "199****0001", "person": LONG, "giver": LONG, "other_title": LONG,
+    "other_starts": START.isoformat(), "other_ends": START.isoformat(), "left": 3,
 }  # fmt: skip
 
 
@@ -250,6 +251,14 @@ def test_a_short_message_is_short_whatever_people_typed(kind, lang):
         told = words.short(Notice(kind=kind, values=VALUES), sms.LONGEST if lang == "zh_Hans" else sms.LONGEST_LATIN)
     assert 0 < len(told) <= (sms.LONGEST if lang == "zh_Hans" else sms.LONGEST_LATIN)
     assert "%(" not in told
+
+
+@pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.SLIP_BY_MAIL])
+def test_a_text_message_hands_on_no_name_and_no_reason(kind):
+    private = {"person": "林小满", "giver": "周晓航", "reason": "生病", "phone": "199****0001", "organization": "站点"}
+    notice = Notice(kind=kind, values={**VALUES, "title": "岗", **private})
+    said = channels.text_message(notice) + str(words.parameters(notice))
+    assert not [word for word in private.values() if word in said]
 
 
 def test_a_secret_is_in_no_short_message():
