@@ -11,9 +11,10 @@ from email.message import EmailMessage
 
 @dataclass
 class Mailbox:
-    """What arrived. `refuse` counts how many more mails are turned away first."""
+    """What arrived. `refuse` counts how many more mails are turned away first, with the `words`."""
 
     refuse: int = 0
+    words: str = "451 try again later"
     mails: list[EmailMessage] = field(default_factory=list)
     url: str = ""
 
@@ -34,7 +35,7 @@ class _Talk(socketserver.StreamRequestHandler):
                 return self.say("221 bye")
             elif word == b"RCPT" and self.mailbox.refuse > 0:
                 self.mailbox.refuse -= 1
-                self.say("451 try again later")
+                self.say(self.mailbox.words)
             else:
                 self.say("250 ok")
         return None

@@ -503,6 +503,51 @@ def test_a_message_nobody_can_read_does_not_keep_the_others_waiting(gateway):
     assert states() == [("sms", "failed"), ("sms", "sent")]
 
 
+# --- mail ---------------------------------------------------------------------------------------------------
+
+
+def test_a_mailbox_that_does_not_exist_is_not_tried_again(mailbox, clock_at):
+    account = make_account(email="nobody@example.org")
+    mailbox.refuse, mailbox.words = 99, "550 no such mailbox"
+    tell_changed(account)
+    assert worker.deliver().total == (0, 1)
+    assert [(d.state, d.tries, d.error) for d in everything()] == [(S.FAILED, 1, "SMTPRecipientsRefused")]
+
+
+def test_a_mail_that_is_sent_twice_after_a_crash_has_one_name_and_says_the_date(mailbox, clock_at):
+    account = make_account(email="lin@example.org", lang="en")
+    tell_changed(account)
+    letter = sending.take(clock.now())
+    assert sending._try(letter) is None  # and here the worker dies
+    clock_at(NOON + sending.TAKEN_FOR + MINUTE)
+    assert worker.deliver().total == (1, 0)
+    first, second = mailbox.mails
+    assert first["Message-ID"] == second["Message-ID"]
+    assert "Mon 4 May 09:00–11:00" in first.get_content()  # no "tomorrow", since it is read some other day
+
+
+# --- three days without a worker ----------------------------------------------------------------------------
+
+
+@pytest.mark.commits
+def test_three_days_without_a_worker_lose_nothing_and_double_nothing(app, world, gateway, clock_at):
+    choose(db.session.get_one(Account, world.lin.account_id), Channel.SMS)
+    post = make_post(world.station)
+    over, moved, soon = (make_shift(post, starts_at=START + days * DAY) for days in (-1, 1, 0.2))
+    for shift in (over, moved, soon):
+        claims.claim(shift.id, actor_of(world.lin), now=BEFORE)
+    db.session.commit()
+    later = {"starts_at": START + 5 * DAY, "ends_at": START + 5 * DAY + HOUR, "places": 2, "break_minutes": 0}
+    claims.change_shift(moved.id, later, world.chen, revision=1, reason="雨", now=BEFORE + HOUR)
+    db.session.commit()
+    clock_at(START + 0.2 * DAY - HOUR)  # nobody has worked since
+    together(app, 3, worker.work)
+    together(app, 2, worker.work)
+    told = sorted(text["template"] for text in gateway.texts)
+    assert told == ["shift_changed.zh_Hans", "shift_near.zh_Hans"]
+    assert len(gateway.asked) == 2
+
+
 # --- once ---------------------------------------------------------------------------------------------------
 
 

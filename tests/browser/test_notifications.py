@@ -36,6 +36,7 @@ def test_somebody_chooses_by_keyboard_or_finger_and_the_browser_says_what_it_can
     )
     box = lin.page.locator("[name=changes][value=push]")
     expect(box).to_be_checked()
+    lin.finds_no_barrier()
     box.uncheck()
     lin.taps("Save")
     expect(box).not_to_be_checked()
