@@ -24,6 +24,7 @@ from core.db import db, reading
 from core.outside import Unsent
 
 BATCH = 200
+MOST_PUT_OFF = 1_000
 ROUND = 45  # seconds after which a round leaves the rest to the next one, so that offers and reminders get their turn
 TAKEN_FOR = timedelta(minutes=10)  # what was taken and never marked is tried again after that
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 240, 720, 1440))
@@ -71,8 +72,11 @@ def _try(letter: Letter) -> Unsent | None:
 
 
 def take(now: datetime) -> Letter | None:
-    """Take the oldest delivery that is due and that nobody else has taken; put off or end those it is not time for."""
-    while True:
+    """Take the oldest delivery that is due and that nobody else has taken; put off or end those it is not time for.
+
+    None also after many of those: at the beginning of quiet hours there may be more than fit into one round.
+    """
+    for _ in range(MOST_PUT_OFF):
         with reading():
             if db.session.scalar(_due(now)) is None:
                 return None
@@ -83,6 +87,7 @@ def take(now: datetime) -> Letter | None:
         db.session.commit()
         if letter:
             return letter
+    return None
 
 
 def _taken_or_ended(delivery: Delivery, now: datetime) -> Letter | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from cryptography.fernet import InvalidToken
 from flask import current_app
 
 from blueprints.messages import actions, queries, words
@@ -154,6 +155,8 @@ def send(letter: Letter) -> None:
     try:
         with speaking(letter.lang or DEFAULT_LANGUAGE):
             GATEWAYS[letter.channel].send(letter)
+    except InvalidToken as error:  # restored from a backup without its key: nobody can read this any more
+        raise Unsent("sealed with another DATA_KEY", permanent=True) from error
     except Unsent as unsent:
         if unsent.gone and letter.channel is Channel.PUSH:
             actions.forget_browser(int(letter.target))

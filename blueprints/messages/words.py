@@ -253,8 +253,10 @@ def short(notice: Notice, longest: int, *, bare: bool = False) -> str:
 def parameters(notice: Notice) -> dict[str, str]:
     """The values of a notice for a gateway whose templates are approved beforehand: title, time, and no name."""
     values = told({name: notice.values[name] for name in HANDED_ON if name in notice.values}, near=False)
-    shown = {name: str(values[name]) for name in ("title", "when", "until", "place", "position") if name in values}
-    return shown | ({"title": _cut(shown["title"], LONGEST_VALUE)} if "title" in shown else {})
+    shown = {name: str(value) for name, value in values.items() if name not in ("starts", "ends")}
+    if "title" in shown:
+        shown["title"] = _cut(shown["title"], LONGEST_VALUE)
+    return shown
 
 
 LONGEST_VALUE = 20  # characters; what gateways commonly let through in one place of a template

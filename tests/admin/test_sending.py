@@ -358,6 +358,15 @@ def test_dingtalk_refuses_a_wrong_signature_and_we_say_so(world, group):
     assert [(d.state, d.error) for d in everything()] == [(S.FAILED, "errcode 310000")]
 
 
+def test_what_another_key_sealed_is_given_up_at_once_and_said(world, group, settings):
+    connect(world, group)
+    announce(world.station.id, BulletinKind.TRIAL, now=NOON, organization="烟雨")
+    db.session.commit()
+    settings(DATA_KEY="of the new machine")
+    worker.deliver()
+    assert [(d.state, d.error) for d in everything()] == [(S.FAILED, "sealed with another DATA_KEY")]
+
+
 def test_a_robot_that_was_removed_says_nothing_more(world, group):
     robot = connect(world, group)
     announce(world.station.id, BulletinKind.TRIAL, now=NOON, organization="烟雨")
