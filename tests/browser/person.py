@@ -115,7 +115,7 @@ class Person:
 
     def field(self, label: str, within: Locator | None = None) -> Locator:
         """A field by the beginning of its label: “optional” may follow."""
-        return (within or self.main).get_by_label(re.compile(f"^{re.escape(zh(label))}"))
+        return (within or self.main).get_by_label(re.compile(f"^{re.escape(zh(label))}(\\s|（|$)"))
 
     def reads(self, words: str, plural: str = "", within: Locator | None = None, **values: Any) -> None:
         """The sentence stands on the page, or appears there soon."""
