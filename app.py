@@ -16,6 +16,9 @@ from blueprints.admin import desk as admin_desk
 from blueprints.admin import people as admin_people
 from blueprints.admin import routes as admin_routes
 from blueprints.admin import words as admin_words
+from blueprints.certificates import desk as certificates_desk
+from blueprints.certificates import routes as certificates_routes
+from blueprints.certificates import words as certificates_words
 from blueprints.claims import changes as claims_changes
 from blueprints.claims import desk as claims_desk
 from blueprints.claims import exchanges as claims_exchanges
@@ -72,6 +75,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_together.bp,
     records_routes.bp,
     records_desk.bp,
+    certificates_routes.bp,
+    certificates_desk.bp,
     claims_changes.bp,
     series_desk.bp,
     series_months.bp,
@@ -99,7 +104,7 @@ AREAS_WITH_WORDS = (
     admin_words,
 )
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
-WORDS += [records_words.LEDGER_WORDS]
+WORDS += [records_words.LEDGER_WORDS, certificates_words.WORDS]
 csrf = CSRFProtect()
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "restore": "Fill a new, empty database with a backup.",
     "doctor": "Say what is wrong with this installation and how to mend it.",
     "audit": "Prove that nothing in the ledger or the audit was changed, removed or put in later; print the roots.",
+    "keys": "The key that signs certificates: make a new one, or show the certificates.",
     "messages": "Collect and compile the translations.",
 }
 MODULES = {"serve": "core.serve", "test": "tests.run", "check": "tests.check"}

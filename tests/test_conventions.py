@@ -15,7 +15,19 @@ from core.db import Base
 from core.i18n import speaking
 
 ROOT = Path(__file__).parent.parent
-AREAS = ["organizations", "identity", "messages", "posts", "claims", "series", "rollcall", "kiosk", "records", "admin"]
+AREAS = [
+    "organizations",
+    "identity",
+    "messages",
+    "posts",
+    "claims",
+    "series",
+    "rollcall",
+    "kiosk",
+    "records",
+    "certificates",
+    "admin",
+]
 # What areas to the right may import; forms and words to build on, pages for the desk that does the same for others,
 # tries to count what somebody could guess, the roster for whoever shows it elsewhere,
 # whom a change touches, how a card is counted, what a shift must be, when something is due, and channels for who sends.
@@ -23,6 +35,7 @@ SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "
 SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
 SHARED |= {"handovers", "parties"}  # verbs of claims that the demo plays
 SHARED |= {"marking"}
+SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -55,6 +68,7 @@ QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "f
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
 VERBS += ["ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
+VERBS += ["keys"]
 QUESTIONS += ["seeking", "company", "shortness"]
 VERBS += ["handovers", "parties", "shortfalls"]
 VIEWS = ["exchanges", "together", "shortage"]
@@ -64,7 +78,7 @@ LAYERS = {
     for number, names in enumerate(
         [
             ["models"],
-            ["words", "wording", "rules", "pattern"],
+            ["words", "wording", "rules", "pattern", "paper", "brake"],
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,

@@ -21,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from blueprints.admin import actions, backup, catalogs, demo, doctor, links, queries, seed, worker
+from blueprints.certificates import keys
 from blueprints.identity import actions as people
 from blueprints.identity.forms import e164
 from blueprints.identity.models import Account, SlipPurpose
@@ -363,6 +364,39 @@ def roots_command(last: int) -> None:
     click.echo("\n".join(lines) or "There is no root yet. The worker makes the first one when a day is over.")
 
 
+# --- the keys that sign papers ------------------------------------------------------------------------------
+
+
+@click.group("keys")
+def keys_group() -> None:
+    """The key that signs certificates. What was signed with an older one can still be checked."""
+
+
+@keys_group.command("make")
+@with_appcontext
+def make_key_command() -> None:
+    """Make a new signing key; the one before signs nothing more. Done once by `setup`."""
+    made = keys.make(_name_of_the_top(), now=clock.now())
+    db.session.commit()
+    click.echo(f"SHA-256 {made.fingerprint}\n{made.certificate}")
+
+
+def _name_of_the_top() -> str:
+    """Who runs this installation, as it stands in the signature."""
+    top = queries.top_organization()
+    return top.name if top else "Rengang"
+
+
+@keys_group.command("show")
+@with_appcontext
+def show_keys_command() -> None:
+    """Print every certificate with its fingerprint, for readers that shall trust it; private keys are never shown."""
+    with reading():
+        for key in keys.every():
+            until = f"until {key.retired_at:%Y-%m-%d}" if key.retired_at else "signs now"
+            click.echo(f"from {key.made_at:%Y-%m-%d}, {until}: SHA-256 {key.fingerprint}\n{key.certificate}")
+
+
 # --- translations -----------------------------------------------------------------------------------------
 
 
@@ -413,6 +447,8 @@ def setup_command(name: str | None, division: int, divisions: Path | None) -> No
     with refusing():
         _begin(name, division, divisions)
         code = actions.invite_first_administrator(now=clock.real())
+        if keys.current() is None:
+            keys.make(_name_of_the_top(), now=clock.real())
         db.session.commit()
     with current_app.test_request_context(base_url="http://127.0.0.1:8000"):
         link = links.invitation_link(code)
@@ -472,6 +508,6 @@ def _fill_calendar() -> None:
 
 
 COMMANDS = (
-    *(audit_group, backup_command, demo_command, doctor_command, messages_command),
+    *(audit_group, keys_group, backup_command, demo_command, doctor_command, messages_command),
     *(restore_command, seed_command, setup_command, slip_command, worker_command),
 )

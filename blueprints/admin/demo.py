@@ -20,6 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
+from blueprints.certificates import keys
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, marking, parties
 from blueprints.claims import queries as claimed
@@ -105,6 +106,7 @@ def fill(*, password_hash: str, now: datetime) -> None:
     _gather(play, story)
     for told in story["posts"]:
         _offer(play, told)
+    keys.make(story["organizations"][0][1], now=now)
     _add_loose_ends(play, story)
     play.go_on()
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager, joinedload, selectinload
 
+from blueprints.certificates.models import Certificate, CertificateState
 from blueprints.claims.models import Absence, Claim, ClaimState
 from blueprints.identity.models import (
     PROVEN_SKILLS,
@@ -24,7 +25,7 @@ from blueprints.identity.models import (
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records.models import Correction, CorrectionState, RecordState, ServiceRecord
 from core import clock
 from core.actor import Actor, Role
 from core.audit import AuditEntry
@@ -66,6 +67,8 @@ class Waiting:
     registrations: int = 0
     requests: int = 0
     objections: int = 0
+    certificates: int = 0
+    corrections: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -90,8 +93,25 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    noted = _objections(actor)
-    return Waiting(*db.session.execute(select(_capped(entries), _capped(people), _capped(asked), _capped(noted))).one())
+    decides = actor.reach(Role.CONFIRMER)
+    papers = (
+        select(Certificate.id)
+        .join(Organization, Organization.id == Certificate.organization_id)
+        .where(organizations.under(actor.reach(Role.CLERK)) & (Certificate.state == CertificateState.REQUESTED))
+        .union_all(
+            select(Certificate.id)
+            .join(Organization, Organization.id == Certificate.organization_id)
+            .where(organizations.under(decides) & (Certificate.state == CertificateState.CHECKED))
+        )
+    )
+    corrections = (
+        select(Correction.id)
+        .join(ServiceRecord, ServiceRecord.id == Correction.record_id)
+        .join(Organization, Organization.id == ServiceRecord.organization_id)
+        .where(organizations.under(decides), Correction.state == CorrectionState.PROPOSED)
+    )
+    counts = [_capped(rows) for rows in (entries, people, asked, _objections(actor), papers, corrections)]
+    return Waiting(*map(int, db.session.execute(select(*counts)).one()))
 
 
 def _objections(actor: Actor) -> Select[int]:
@@ -108,7 +128,7 @@ def _objections(actor: Actor) -> Select[int]:
     )
 
 
-def _capped(rows: Select[int]) -> ColumnElement[int]:
+def _capped(rows: Select[int] | CompoundSelect[int]) -> ColumnElement[int]:
     few = rows.limit(MOST_COUNTED).subquery()
     return select(func.count()).select_from(few).scalar_subquery()
 

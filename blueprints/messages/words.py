@@ -120,6 +120,12 @@ SENTENCES: dict[NoticeKind, Any] = {
     ),
     K.RECORD_CORRECTED: lazy("“%(title)s”, %(when)s, was corrected and now counts %(minutes)s: %(reason)s"),
     K.CORRECTION_DECLINED: lazy("The correction of “%(title)s”, %(when)s, was declined: %(reason)s"),
+    K.CERTIFICATE_ISSUED: lazy("Certificate %(number)s is issued. You can download and print it."),
+    K.CERTIFICATE_DECLINED: lazy("The request for certificate %(number)s was declined: %(reason)s"),
+    K.CERTIFICATE_REVOKED: lazy("Certificate %(number)s was taken back: %(reason)s"),
+    K.CERTIFICATE_CHANGED: lazy(
+        "An entry in certificate %(number)s was corrected. Whoever checks it is told so; please print a new one."
+    ),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),
     K.NO_SHOW_NOTED: lazy(
         "%(organization)s noted that you did not come to “%(title)s”, %(when)s. If that is not right, say so here. "

@@ -1,6 +1,7 @@
 """Correcting an effective entry: one person proposes, another decides, and the ledger keeps both (办法 art. 13)."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -26,6 +27,8 @@ from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
 from core.refusal import Refusal
+
+ON_CORRECTED: list[Callable[[int, datetime], None]] = []  # areas to the right that must know: the entry, and when
 
 
 def propose(
@@ -80,6 +83,8 @@ def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
     ledger.correct(record, correction, now=now)
     _trace("corrected", correction, record, actor, now, minutes=correction.minutes, before=before)
     _tell_owner(record, NoticeKind.RECORD_CORRECTED, now, minutes=correction.minutes, reason=_reason(correction))
+    for know in ON_CORRECTED:
+        know(record.id, now)
     return correction
 
 

@@ -1,7 +1,10 @@
 """Every route × every role × somebody else's id: who may not see a thing is not even told that it exists."""
 
+from datetime import date
+
 import pytest
 
+from blueprints.certificates import actions as certificates
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, marking, seeking
 from blueprints.claims.models import AbsenceKind, Act, Audience
@@ -81,6 +84,8 @@ def ids(world):
     claims.punch(held.id, Act.OUT, world.chen, now=START + 2 * HOUR)
     record = records.hand_in(shift.id, world.chen, now=START + 3 * HOUR)[0]
     correction = corrected(world)
+    span = certificates.Span(date(2099, 1, 1), date(2099, 12, 31), None, world.station.id)
+    certificate = certificates.request_stamped(world.lin.id, span, now=START)
     open_claim = claims.claim(make_shift(post, starts_at=START + 24 * HOUR).id, actor_of(world.zhou), now=BEFORE)
     asked = handovers.seek(open_claim.id, actor_of(world.zhou), audience=Audience.PERSON, asked=world.lin, now=BEFORE)
     missed = claims.claim(make_shift(post, starts_at=START + 48 * HOUR).id, actor_of(world.lin), now=BEFORE)
@@ -124,6 +129,7 @@ def ids(world):
         "punch_id": punch.id,
         "record_id": record.id,
         "correction_id": correction.id,
+        "certificate_id": certificate.id,
         "organization_id": world.station.id,
         "volunteer_id": world.lin.id,
         "account_id": world.lin.account_id,
