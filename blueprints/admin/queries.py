@@ -93,25 +93,30 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    decides = actor.reach(Role.CONFIRMER)
-    papers = (
-        select(Certificate.id)
-        .join(Organization, Organization.id == Certificate.organization_id)
-        .where(organizations.under(actor.reach(Role.CLERK)) & (Certificate.state == CertificateState.REQUESTED))
-        .union_all(
-            select(Certificate.id)
-            .join(Organization, Organization.id == Certificate.organization_id)
-            .where(organizations.under(decides) & (Certificate.state == CertificateState.CHECKED))
-        )
+    counts = [
+        _capped(rows) for rows in (entries, people, asked, _objections(actor), _papers(actor), _corrections(actor))
+    ]
+    return Waiting(*map(int, db.session.execute(select(*counts)).one()))
+
+
+def _papers(actor: Actor) -> CompoundSelect[int]:
+    """Requests for stamped certificates: to be checked by a clerk, then to be issued by a confirmer."""
+    asked = select(Certificate.id).join(Organization, Organization.id == Certificate.organization_id)
+    clerk, confirmer = actor.reach(Role.CLERK), actor.reach(Role.CONFIRMER)
+    to_check = asked.where(organizations.under(clerk), Certificate.state == CertificateState.REQUESTED)
+    return to_check.union_all(
+        asked.where(organizations.under(confirmer), Certificate.state == CertificateState.CHECKED)
     )
-    corrections = (
+
+
+def _corrections(actor: Actor) -> Select[int]:
+    """Corrections that somebody proposed."""
+    return (
         select(Correction.id)
         .join(ServiceRecord, ServiceRecord.id == Correction.record_id)
         .join(Organization, Organization.id == ServiceRecord.organization_id)
-        .where(organizations.under(decides), Correction.state == CorrectionState.PROPOSED)
+        .where(organizations.under(actor.reach(Role.CONFIRMER)), Correction.state == CorrectionState.PROPOSED)
     )
-    counts = [_capped(rows) for rows in (entries, people, asked, _objections(actor), papers, corrections)]
-    return Waiting(*map(int, db.session.execute(select(*counts)).one()))
 
 
 def _objections(actor: Actor) -> Select[int]:
