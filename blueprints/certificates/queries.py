@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Subquery, func, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.certificates.models import WAITS, Certificate, CertificateRow, CertificateState
@@ -45,43 +46,36 @@ class Line:
 
 def lines(volunteer_id: int, span: Span) -> list[Line]:
     """The effective entries of a person within the span, by organization and day; corrected ones as they count now."""
-    worth = (
-        select(
-            LedgerEntry.record_id,
-            func.sum(LedgerEntry.minutes).label("minutes"),
-            func.max(LedgerEntry.id).label("last"),
-        )
-        .where(LedgerEntry.volunteer_id == volunteer_id, LedgerEntry.served_on.between(span.from_on, span.until_on))
-        .group_by(LedgerEntry.record_id)
-        .subquery()
+    worth, credit = (
+        _worth(volunteer_id, span),
+        select(LedgerEntry).where(LedgerEntry.kind == EntryKind.CREDIT).subquery(),
     )
-    newest = select(LedgerEntry.record_id, LedgerEntry.evidence, LedgerEntry.id).where(
-        LedgerEntry.kind == EntryKind.CREDIT
-    )
-    credit = newest.subquery()
+    told = (Organization.id, Organization.name, ServiceRecord.title, ServiceRecord.category, ServiceRecord.served_on)
     found = (
-        select(
-            ServiceRecord.id,
-            Organization.id,
-            Organization.name,
-            ServiceRecord.title,
-            ServiceRecord.category,
-            ServiceRecord.served_on,
-            credit.c.evidence,
-            worth.c.minutes,
-        )
+        select(ServiceRecord.id, *told, credit.c.evidence, worth.c.minutes)
         .join(worth, worth.c.record_id == ServiceRecord.id)
         .join(credit, (credit.c.record_id == ServiceRecord.id) & (credit.c.id == worth.c.last))
         .join(Organization, Organization.id == ServiceRecord.organization_id)
         .where(worth.c.minutes > 0)
         .order_by(Organization.id, ServiceRecord.served_on, ServiceRecord.id)
-        .limit(MOST_ROWS + 1)
     )
+    return [Line(*row) for row in db.session.execute(_narrowed(found, span).limit(MOST_ROWS + 1))]
+
+
+def _worth(volunteer_id: int, span: Span) -> Subquery:
+    """What each entry of the period counts, and the last thing the ledger says of it."""
+    total, last = func.sum(LedgerEntry.minutes).label("minutes"), func.max(LedgerEntry.id).label("last")
+    mine = select(LedgerEntry.record_id, total, last).where(LedgerEntry.volunteer_id == volunteer_id)
+    period = mine.where(LedgerEntry.served_on.between(span.from_on, span.until_on))
+    return period.group_by(LedgerEntry.record_id).subquery()
+
+
+def _narrowed(found: Select[Any], span: Span) -> Select[Any]:
     if span.category:
         found = found.where(ServiceRecord.category == span.category)
     if span.organization_id:
         found = found.where(ServiceRecord.organization_id == span.organization_id)
-    return [Line(*row) for row in db.session.execute(found)]
+    return found
 
 
 def recorded_by(volunteer_id: int) -> list[Organization]:

@@ -35,12 +35,13 @@ def entries(client):
     return {part.split('"')[0] for part in nav.split('href="')[1:]}
 
 
-CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets"}
+CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
 
 
 @pytest.mark.parametrize(
-    ("who", "wanted"), [("chen", CLERK), ("wu", {"/desk/records"}), ("qian", ADMINISTRATOR), ("gu", CLERK)]
+    ("who", "wanted"),
+    [("chen", CLERK), ("wu", {"/desk/records", "/desk/certificates"}), ("qian", ADMINISTRATOR), ("gu", CLERK)],
 )
 def test_each_role_sees_its_own_entries(client, world, who, wanted):
     sign_in(client, getattr(world, who).account_id)
@@ -49,7 +50,7 @@ def test_each_role_sees_its_own_entries(client, world, who, wanted):
 
 def test_an_administrator_of_the_top_also_sets_the_rules(client, world):
     sign_in(client, make_staff(Role.ADMINISTRATOR, world.city, "市主任").account_id)
-    assert entries(client) == {"/desk", "/desk/settings", *ADMINISTRATOR}
+    assert entries(client) == {"/desk", "/desk/settings", "/desk/calendar", *ADMINISTRATOR}
 
 
 def test_a_clerk_sees_the_coming_shifts_of_their_own_station_only(client, world):
