@@ -1,7 +1,7 @@
 """certificates: signing keys, papers and their rows
 
 Revision ID: certificates
-Revises: absences
+Revises: parties
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import allow
 
 revision = 'certificates'
-down_revision = "absences"
+down_revision = "parties"
 branch_labels = None
 depends_on = None
 
