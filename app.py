@@ -25,6 +25,7 @@ from blueprints.claims import exchanges as claims_exchanges
 from blueprints.claims import missed as claims_missed
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
+from blueprints.claims import screens as claims_screens
 from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
 from blueprints.identity import access, second_step
@@ -86,6 +87,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kiosk_own.bp,
     kiosk_desk.bp,
     claims_missed.bp,
+    claims_screens.bp,
     admin_desk.bp,
     admin_days.bp,
     admin_people.bp,

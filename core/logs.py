@@ -33,6 +33,7 @@ BEGAN = "rengang.began"
 PRIVATE = re.compile(
     r"""\?\S+                               # a query
       | (?<=/)[\w-]{16,}                    # a secret in an address
+      | \b[2-9A-Z]{4}(?:-[2-9A-Z]{4}){2}\b  # a code that is typed by hand
       | \b\d{1,3}(?:\.\d{1,3}){3}\b         # an IPv4 address
       | [0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,} # an IPv6 address
       | \+?\d{6,}                           # a phone or identity number

@@ -36,6 +36,9 @@ SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
 SHARED |= {"handovers", "parties"}  # verbs of claims that the demo plays
 SHARED |= {"marking"}
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
+SHARED |= {"handovers"}  # verbs of claims that the demo plays
+SHARED |= {"affected", "board", "rules"}
+SHARED |= {"marking", "linking"}
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -110,6 +113,13 @@ LAYERS = {
 # Who did not come: its questions, its verbs and its pages.
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
+# Secret addresses, and the calendars and the screen that they open.
+LAYERS |= {
+    "wall": LAYERS["queries"],
+    "linking": LAYERS["actions"],
+    "subscribing": LAYERS["front"],
+    "screens": LAYERS["routes"],
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)

@@ -22,9 +22,9 @@ from sqlalchemy.orm import joinedload
 from blueprints.admin import actions as office
 from blueprints.certificates import keys
 from blueprints.claims import actions as claims
-from blueprints.claims import handovers, marking, parties
+from blueprints.claims import handovers, linking, marking, parties
 from blueprints.claims import queries as claimed
-from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState
+from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState, LinkKind
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
 from blueprints.messages import actions as messages
@@ -782,6 +782,8 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 5 * HOUR, lambda now: posts.draft(home.id, draft, [planned], clerk, now))
     play.at(play.now - DAY, lambda now: office.invite(home.id, Role.CLERK, "林站员", office_, now=now))
     play.at(play.now - 3 * DAY, lambda now: _read(play, now))
+    for kind in (LinkKind.STATION, LinkKind.WALL):
+        play.at(play.now - 2 * DAY, lambda now, kind=kind: linking.renew(home.id, kind, clerk, now=now))  # type: ignore[misc]
 
 
 def _read(play: Play, now: datetime) -> None:

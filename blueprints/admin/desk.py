@@ -65,6 +65,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         *_objections(waiting.objections),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
+        (_("Screen and calendar"), "/desk/screens", "calendar", 0, (CLERK,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),
         (_("Organizations"), "/desk/organizations", "home", 0, (ADMINISTRATOR,)),
         (_("Roles"), "/desk/roles", "shield", 0, (ADMINISTRATOR,)),

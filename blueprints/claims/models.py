@@ -199,6 +199,33 @@ class Watch(Base):
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
 
 
+class LinkKind(StrEnum):
+    """What a secret address opens."""
+
+    SCHEDULE = "schedule"  # a volunteer's own calendar
+    STATION = "station"  # the calendar of a station
+    WALL = "wall"  # the screen of a station
+
+
+class SecretLink(Base):
+    """An address that opens without signing in. Only its hash is looked for; sealed, it can be shown once more."""
+
+    __tablename__ = "secret_link"
+    __table_args__ = (
+        CheckConstraint("(volunteer_id IS NOT NULL) = (kind = 'schedule')", name="schedules_are_of_volunteers"),
+        CheckConstraint("(organization_id IS NULL) = (kind = 'schedule')", name="others_are_of_organizations"),
+        UniqueConstraint("kind", "organization_id"),
+    )
+
+    kind: Mapped[LinkKind]
+    volunteer_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), unique=True)
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    token_sealed: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+
+
 class AbsenceKind(StrEnum):
     """What a person says of somebody who was not seen on a shift they held a place on."""
 

@@ -5,18 +5,19 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, flash, g, request, session
+from flask import Blueprint, Response, abort, flash, g, request, session
 from flask.blueprints import BlueprintSetupState
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from blueprints.claims import absences, actions, board, cards, feed, queries, schedule, search, seeking
+from blueprints.claims import absences, actions, board, cards, feed, links, queries, schedule, search, seeking
 from blueprints.claims.board import Asking, fingerprint
 from blueprints.claims.cards import View
 from blueprints.claims.forms import CancellationForm, CodeForm
 from blueprints.claims.front import ASKED, PTAG, Front, listed
 from blueprints.claims.models import ClaimState, Punch
 from blueprints.claims.schedule import Standing
+from blueprints.claims.subscribing import as_calendar, base_url
 from blueprints.identity import tries
 from blueprints.identity.access import actor, public, signed_in, viewer, volunteer_only
 from blueprints.identity.models import Volunteer
@@ -154,7 +155,7 @@ def _about(standing: Standing, tag: str = "", form: Form | None = None) -> dict[
         "hazards": [Hazard(name) for name in seen.post.hazards],
         "now": clock.now(),
         "address_of": seeking.token,
-        "base_url": _base_url(),
+        "base_url": base_url(),
     }
 
 
@@ -255,10 +256,11 @@ def _back(shift_id: int) -> ResponseReturnValue:
 @volunteer_only
 def own_schedule() -> ResponseReturnValue:
     """Where I must be, and where I was."""
-    volunteer = _volunteer()
-    feed_url = f"{_base_url()}/calendar/{feed.token(volunteer)}.ics"
-    days = _days(volunteer.id, search.cursor(request.args.get("before", "")), clock.now())
-    return respond("claims/schedule.html", feed_url=feed_url, **days)
+    volunteer_id, before = actor().volunteer_id or 0, request.args.get("before", "")
+    link = links.own(volunteer_id)
+    feed_url = f"{base_url()}/calendar/{links.token(link)}.ics" if link else None
+    days = _days(volunteer_id, search.cursor(before), clock.now())
+    return respond("claims/schedule.html", link=link, feed_url=feed_url, **days)
 
 
 def _days(volunteer_id: int, before: tuple[datetime, int] | None, now: datetime) -> dict[str, Any]:
@@ -285,31 +287,11 @@ def _volunteer() -> Volunteer:
     return db.session.get_one(Volunteer, actor().volunteer_id)
 
 
-def _base_url() -> str:
-    return current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
-
-
 @bp.get("/me/schedule.ics")
 @volunteer_only
 def own_calendar() -> ResponseReturnValue:
     """The schedule as a file."""
-    return _calendar(_volunteer())
-
-
-@bp.get("/calendar/<token>.ics")
-@public
-def calendar(token: str) -> ResponseReturnValue:
-    """The schedule for a calendar program that subscribes: whoever has the address reads it."""
-    return _calendar(feed.volunteer_of(token) or abort(404))
-
-
-def _calendar(volunteer: Volunteer) -> Response:
-    response = Response(feed.calendar(volunteer.id, clock.now(), _base_url()), mimetype="text/calendar")
-    response.headers["Content-Disposition"] = 'inline; filename="rengang.ics"'
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.add_etag()
-    response.make_conditional(request)
-    return response
+    return as_calendar(feed.own(_volunteer().id, clock.now(), base_url()))
 
 
 # --- the own check-in -------------------------------------------------------------------------------------------

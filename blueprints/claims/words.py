@@ -11,6 +11,7 @@ from blueprints.claims.models import (
     ClaimState,
     EvidenceClass,
     HandoverState,
+    LinkKind,
     Source,
 )
 from core.i18n import lazy
@@ -46,6 +47,9 @@ WORDS: dict[StrEnum, Any] = {
     AbsenceKind.EXCUSED: lazy("Excused"),
     AbsenceOutcome.UPHELD: lazy("The note stays"),
     AbsenceOutcome.OVERTURNED: lazy("The note is taken off"),
+    LinkKind.SCHEDULE: lazy("One's own calendar"),
+    LinkKind.STATION: lazy("Calendar of the station"),
+    LinkKind.WALL: lazy("Screen on the wall"),
     Act.IN: lazy("Check-in"),
     Act.OUT: lazy("Check-out"),
     Act.UNDO: lazy("Undone"),

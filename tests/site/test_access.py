@@ -52,7 +52,7 @@ from tests.series.samples import rhythm as repeating
 # Whoever may call these needs no account; everything else asks for one.
 PUBLIC = {
     "assets", "manifest", "static", "health.healthz",
-    "claims.list_shifts", "claims.show_shift", "claims.calendar",
+    "claims.list_shifts", "claims.show_shift", "screens.calendar", "screens.station_calendar", "screens.show_wall",
     "rollcall_desk.offline",
 }  # fmt: skip
 
