@@ -143,7 +143,7 @@ def test_a_crowd_is_counted_where_its_names_have_no_room(screen, path, world):
     shift = make_shift(make_post(world.station), places=20)
     for number in range(12):
         claim(shift, make_volunteer(f"第{number}人", world.station))
-    assert "and 3 more" in shown(screen, path)
+    assert "and 4 more" in shown(screen, path)
 
 
 def test_the_screen_is_not_kept_not_indexed_and_sends_no_address_along(screen, path):
