@@ -1,0 +1,48 @@
+"""What fades and what is of today, by the clock on the wall: in a zone without summer time and in zones with it."""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from blueprints.claims import absences, wall
+from core import clock
+from tests.factories import make_post, make_shift, make_world
+
+ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York"]
+
+
+@pytest.fixture(params=ZONES)
+def zone(request, app, monkeypatch):
+    monkeypatch.setitem(app.config, "TIME_ZONE", request.param)
+    return request.param
+
+
+# In Berlin clocks go forward on 28 March 2027 and back on 25 October 2026; in New York on 14 March and 1 November.
+@pytest.mark.parametrize("day", [date(2026, 9, 28), date(2026, 9, 14), date(2026, 4, 25), date(2026, 5, 1)])
+@pytest.mark.parametrize("hour", [time(0, 15), time(10), time(23, 45)])
+def test_a_mark_fades_at_the_same_local_hour_whatever_the_clocks_did_in_between(zone, day, hour):
+    fades = clock.local(absences.fades_at(clock.at(day, hour)))
+    assert (fades.day, (fades.month - day.month) % 12, fades.time()) == (day.day, 6, hour)
+
+
+def test_a_mark_whose_hour_does_not_exist_on_its_last_day_still_fades_on_that_day(zone):
+    fades = clock.local(absences.fades_at(clock.at(date(2026, 9, 28), time(2, 30))))
+    assert fades.date() == date(2027, 3, 28)
+    assert fades.time() == (time(3, 30) if zone == "Europe/Berlin" else time(2, 30))
+
+
+def test_looking_back_meets_looking_ahead(zone):
+    moment = datetime(2026, 5, 4, 1, 0, tzinfo=UTC)
+    assert absences.faded_before(absences.fades_at(moment)) == moment
+
+
+@pytest.mark.parametrize("day", [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)])
+def test_today_on_the_wall_is_the_local_day_also_when_it_has_23_or_25_hours(zone, day):
+    world = make_world()
+    post = make_post(world.station)
+    late = make_shift(post, starts_at=clock.at(day, time(23, 30)))
+    make_shift(post, starts_at=clock.at(day + timedelta(days=1), time(0, 15)))
+    early = make_shift(post, starts_at=clock.at(day, time(0, 30)), hours=1)
+    assert [line.id for line in wall.wall(world.station, clock.at(day, time(0, 0))).today] == [early.id, late.id]
+    shown = wall.wall(world.station, clock.at(day, time(8))).today
+    assert [line.id for line in shown] == [late.id]
