@@ -1,8 +1,8 @@
 """What the screen of a station shows: who serves today, and what is short. Names stay short: 林 · 3J7K."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import segno
 from markupsafe import Markup
@@ -22,6 +22,7 @@ TODAY, SHORT = 3, 3  # how many of each one page of the screen has room for
 MOST_TODAY, MOST_SHORT = 40, 15
 MOST_NAMES = 8  # a shift with more says how many others there are
 NUMBER = 4  # characters of the volunteer number
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,12 @@ class Wall:
         return board.fingerprint(self.organization.name, self.today, self.short, clock.today(now), *seen_as)
 
 
-def _part(rows: Sequence[object], number: int, size: int) -> tuple:  # type: ignore[type-arg]
+def _part(rows: tuple[R, ...], number: int, size: int) -> tuple[R, ...]:
     """A page of the rows; the shorter of two lists begins again, so that no page is half empty."""
     if not rows:
         return ()
     start = number * size % (-(-len(rows) // size) * size)
-    return tuple(rows[start : start + size])
+    return rows[start : start + size]
 
 
 def wall(organization: Organization, now: datetime) -> Wall:
