@@ -1,14 +1,14 @@
 """secret links: addresses of calendars and screens, made and renewed by those whose they are
 
 Revision ID: secret_links
-Revises: parties
+Revises: certificates
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "secret_links"
-down_revision = "parties"
+down_revision = "certificates"
 branch_labels = None
 depends_on = None
 
