@@ -12,7 +12,7 @@ end
 
 function done(summary, latency)
   local errors = summary.errors
-  io.write(string.format('JSON {"rps": %.1f, "p50": %.2f, "p95": %.2f, "bytes": %d, "failed": %d}\n',
+  io.write(string.format('JSON {"rps": %.1f, "p50": %.2f, "p95": %.2f, "bytes": %d, "count": %d, "failed": %d}\n',
     summary.requests / (summary.duration / 1e6), latency:percentile(50) / 1e3, latency:percentile(95) / 1e3,
-    summary.bytes / math.max(1, summary.requests), errors.status + errors.connect + errors.read + errors.timeout))
+    summary.bytes / math.max(1, summary.requests), summary.requests, errors.status + errors.connect + errors.read + errors.timeout))
 end

@@ -1,230 +1,255 @@
-"""All figures of bench/README.md in one run: `python -m bench.run [--volunteers N …]` with `wrk` on the path.
+"""Every figure of bench/README.md in one run: `python -m bench.run`, with `wrk` on the path; `--quick` takes a quarter.
 
-Everything happens on a database of its own in a temporary folder and on 127.0.0.1. Product and floor are measured in
-turns, so that a drift of the machine's speed meets both.
+Everything happens on databases of its own in a temporary folder and on 127.0.0.1, first with SQLite, then with
+PostgreSQL (tests/postgres.py starts one). Product and floor are measured in turns, so that a drift of the machine's
+speed meets both: read the ratios, and `cpu` before `rps` when the machine has other work.
 """
 
 import argparse
 import json
 import os
-import re
-import socket
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from http.client import HTTPConnection
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import urlencode
 
-ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "bench-4711-rengang"
+from bench import load, people
+from bench.load import Figures
+from bench.servers import ROOT, cpu_seconds, memory_mib, serving
+from core.web import App
+from tests import postgres
+
 PRODUCT, FLOOR = 8710, 8711
-TOKEN = re.compile(rb'name="csrf_token"[^>]*value="([^"]+)"')
+PASSWORD = "bench-4711-rengang"
+VOLUNTEERS, SHIFTS, RECORDS = 20_000, 2_000, 1_000_000
+# Volunteers of the seed who hold nothing: from which one on they are used for what.
+READERS, CLAIMANTS, ARRIVALS, CROWD = 0, 300, 4_000, 8_000
+
+
+@dataclass(slots=True)
+class Scale:
+    """How much is done."""
+
+    records: int = RECORDS
+    seconds: int = 5
+    rounds: int = 4
+    claims: int = 1_500
+    crowd: int = 300
+    lists: int = 5_000
+    watched: int = 30
+    visits: int = 5
+
+
+QUICK = Scale(records=100_000, seconds=2, rounds=3, claims=400, lists=1_000, watched=15, visits=2)
+
+
+@dataclass(slots=True)
+class Run:
+    """One database with the servers on it, and every line that was found."""
+
+    name: str
+    environment: dict[str, str]
+    folder: Path
+    scale: Scale
+    app: App
+    floor: int = 0
+    server: int = 0
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def told(self, what: str, found: str, goal: str) -> None:
+        self.rows.append((what, found, goal))
+        print(f"{self.name:<11} {what:<52} {found}   (goal: {goal})", flush=True)
 
 
 def main() -> None:
     asked = _arguments()
-    with tempfile.TemporaryDirectory(prefix="rengang-bench-") as folder:
-        environment = os.environ | {"INSTANCE_PATH": folder, "WORKER": "off", "LOG": os.devnull}
-        environment.pop("DATABASE_URL", None)
-        seed(asked, environment)
-        database = str(Path(folder) / "rengang.db")
-        with serving(["core.serve", "--port", str(PRODUCT)], environment, PRODUCT) as server:
-            with serving(["bench.floor", database, str(FLOOR)], environment, FLOOR):
-                cookies = signed_in(asked.users)
-                pages(asked, cookies, folder)
-            memory(server)
-            race(cookies, asked.claimants, database)
+    scale = QUICK if asked.quick else Scale()
+    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start", flush=True)
+    with tempfile.TemporaryDirectory(prefix="rengang-bench-") as folder, ExitStack() as stack:
+        reference = Path(folder) / "sqlite"
+        for name in asked.databases:
+            url = stack.enter_context(postgres.running(durable=True)) if name == "postgresql" else ""
+            everything(name, url, Path(folder) / name, reference, scale)
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench.run", description=__doc__)
-    parser.add_argument("--volunteers", type=int, default=20_000)
-    parser.add_argument("--shifts", type=int, default=2_000)
-    parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--users", type=int, default=200, help="how many sign in (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=6, help="of each measurement (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="measurements of each page (default: %(default)s)")
-    parser.add_argument("--claimants", type=int, default=200, help="people in the race (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the records, and shorter rounds")
+    choice = {"nargs": "*", "choices": ["sqlite", "postgresql"], "default": ["sqlite", "postgresql"]}
+    parser.add_argument("databases", help="default: both; the floor needs SQLite first", **choice)  # type: ignore[arg-type]
     return parser.parse_args()
 
 
-def seed(asked: argparse.Namespace, environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "flask", "--app", "app"]
-    subprocess.run([*command, "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    started = time.perf_counter()
-    figures = [f"--{name}={getattr(asked, name)}" for name in ("volunteers", "shifts", "records")]
-    seeding = [*command, "seed", *figures, "--password", PASSWORD]
-    subprocess.run(seeding, cwd=ROOT, env=environment, check=True, capture_output=True)
-    told("seed", rows=asked.records, seconds=round(time.perf_counter() - started, 1))
+def everything(name: str, url: str, folder: Path, reference: Path, scale: Scale) -> None:
+    folder.mkdir()
+    environment = os.environ | {"INSTANCE_PATH": str(folder), "WORKER": "off", "LOG": os.devnull}
+    environment |= {"DATABASE_URL": url} if url else {}
+    seconds = seeded(environment, VOLUNTEERS, SHIFTS, scale.records)
+    run = Run(name, environment, folder, scale, people.application(environment))
+    run.told(f"seed of {scale.records:,} records", f"{seconds:.0f} s", "60 s for 1,000,000")
+    if name == "sqlite":
+        growth(run)
+    database = str(reference / "rengang.db")
+    with serving(["bench.floor", database, str(FLOOR)], environment, FLOOR) as run.floor:
+        with product(run):
+            pages(run)
+            claims(run)
+            arrivals(run)
+            race(run)
+            run.told("memory after all this (PSS)", f"{memory_mib(run.server)} MiB", "250 MB")
+        with product(run):
+            open_lists(run)
+            browser(run)
 
 
 @contextmanager
-def serving(module: list[str], environment: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a server and stop it at the end."""
-    process = subprocess.Popen([sys.executable, "-m", *module], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    try:
-        _wait_for(port)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(30)
+def product(run: Run) -> Iterator[None]:
+    with serving(["core.serve", "--port", str(PRODUCT)], run.environment, PRODUCT) as run.server:
+        yield
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(300):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
-            return
-        time.sleep(0.1)
-    raise SystemExit(f"Nothing answers at port {port}.")
+# --- the data -------------------------------------------------------------------------------------------------
 
 
-def signed_in(count: int) -> list[str]:
-    """Sign volunteers in through the ordinary form; one Cookie header each. Those of the first half hold nothing."""
-    with ThreadPoolExecutor(4) as crowd:
-        return list(crowd.map(sign_in, range(1, count + 1)))
+def seeded(environment: dict[str, str], volunteers: int, shifts: int, records: int) -> float:
+    """Fill an empty database; seconds for the seed alone."""
+    command = [sys.executable, "-m", "flask", "--app", "app"]
+    subprocess.run([*command, "db", "upgrade"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    figures = [f"--volunteers={volunteers}", f"--shifts={shifts}", f"--records={records}", f"--password={PASSWORD}"]
+    began = time.perf_counter()
+    subprocess.run([*command, "seed", *figures], cwd=ROOT, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - began
 
 
-def sign_in(number: int) -> str:
-    browser = HTTPConnection("127.0.0.1", PRODUCT, timeout=60)
-    browser.request("GET", "/sign-in")
-    page = browser.getresponse()
-    body, jar = page.read(), _cookies(page, {})
-    form = {"phone": f"+86{15000000000 + number}", "password": PASSWORD, "csrf_token": token_in(body)}
-    browser.request("POST", "/sign-in", urlencode(form), _headers(jar))
-    answer = browser.getresponse()
-    answer.read()
-    if answer.status != 303:
-        raise SystemExit(f"Signing in number {number} answered {answer.status}.")
-    return "; ".join(f"{name}={value}" for name, value in _cookies(answer, jar).items())
+def growth(run: Run) -> None:
+    """The list made anew on this database and on one of a tenth, in turns."""
+    small = run.environment | {"INSTANCE_PATH": str(run.folder / "tenth")}
+    seeded(small, VOLUNTEERS // 10, SHIFTS // 10, run.scale.records // 10)
+    found: dict[str, list[Figures]] = {"tenth": [], "whole": []}
+    for size in load.in_turns(3, list(found)):
+        environment = small if size == "tenth" else run.environment
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.anew"], cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+        )
+        found[size].append(json.loads(done.stdout.splitlines()[-1]))
+    for what in ("list", "search"):
+        tenth, whole = (median(figures[what] for figures in found[size]) for size in found)
+        run.told(f"{what} made anew at 10 × the data", f"{whole / tenth:.2f} × the time", "1.3 ×")
 
 
-def token_in(body: bytes) -> str:
-    found = TOKEN.search(body)
-    return found.group(1).decode() if found else ""
+# --- what is measured -----------------------------------------------------------------------------------------
 
 
-def _cookies(answer: Any, jar: dict[str, str]) -> dict[str, str]:
-    pairs = (value.split(";")[0].split("=", 1) for name, value in answer.getheaders() if name.lower() == "set-cookie")
-    return jar | dict(pairs)
-
-
-def _headers(jar: dict[str, str]) -> dict[str, str]:
-    cookie = "; ".join(f"{name}={value}" for name, value in jar.items())
-    return {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-
-
-def pages(asked: argparse.Namespace, cookies: list[str], folder: str) -> None:
+def pages(run: Run) -> None:
     """The list for a visitor and for people signed in, the poll that finds nothing new, and the floor, in turns."""
-    kept = Path(folder) / "cookies"
-    kept.write_text("\n".join(cookies))
-    tag = _tag()
-    runs: dict[str, Callable[[], dict[str, float]]] = {
-        "floor": lambda: wrk(FLOOR, asked.seconds),
-        "visitor": lambda: wrk(PRODUCT, asked.seconds),
-        "signed in": lambda: wrk(PRODUCT, asked.seconds, cookies=str(kept)),
-        "nothing new": lambda: wrk(PRODUCT, asked.seconds, "-H", f"HX-PTag: {tag}", "-H", "HX-Request-Type: partial"),
+    cookies = run.folder / "cookies"
+    cookies.write_text("\n".join(browser.cookie for browser in people.browsers(run.app, 200, READERS)))
+    tag, poll = people.tag_of_list(PRODUCT), ("-H", "HX-Request-Type: partial")
+    seconds = run.scale.seconds
+    ways: dict[str, Callable[[], Figures]] = {
+        "floor": lambda: load.page(FLOOR, run.floor, seconds),
+        "list, visitor": lambda: load.page(PRODUCT, run.server, seconds),
+        "list, signed in": lambda: load.page(PRODUCT, run.server, seconds, cookies=str(cookies)),
+        "poll that finds nothing new": lambda: load.page(
+            PRODUCT, run.server, seconds, "-H", f"HX-PTag: {tag}", *poll, cookies=str(cookies)
+        ),
     }
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in runs}
-    for _ in range(asked.rounds):
-        for name, measure in runs.items():
-            found[name].append(measure())
-    floor = median(run["rps"] for run in found["floor"])
-    for name, measured in found.items():
-        rps = median(run["rps"] for run in measured)
-        p95 = median(run["p95"] for run in measured)
-        told(name, rps=round(rps), ratio=round(rps / floor, 2), p95_ms=p95, bytes=measured[0]["bytes"])
+    found: dict[str, list[Figures]] = {name: [] for name in ways}
+    for name in load.in_turns(run.scale.rounds, list(ways)):
+        found[name].append(ways[name]())
+    middle = {name: _median(figures) for name, figures in found.items()}
+    goals = {
+        "list, visitor": "0.8, p95 3 ×",
+        "list, signed in": "0.4, p95 3 ×",
+        "poll that finds nothing new": "above 1",
+    }
+    for name, goal in goals.items():
+        run.told(name, _against(middle["floor"], middle[name]), goal)
 
 
-def _tag() -> str:
-    browser = HTTPConnection("127.0.0.1", PRODUCT, timeout=30)
-    browser.request("GET", "/")
-    found = re.search(rb'hx-ptag="([^"]+)"', browser.getresponse().read())
-    return found.group(1).decode() if found else ""
+def _median(figures: list[Figures]) -> Figures:
+    return {name: median(each[name] for each in figures) for name in figures[0]}
 
 
-def wrk(port: int, seconds: int, *options: str, cookies: str = os.devnull) -> dict[str, float]:
-    command = ["wrk", "-t1", "-c32", f"-d{seconds}s", "-s", str(ROOT / "bench/rotate.lua"), *options]
-    done = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}/"],
-        env=os.environ | {"COOKIES": cookies},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    line = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
-    figures: dict[str, float] = json.loads(line[5:])
-    return figures
+def _against(floor: Figures, found: Figures) -> str:
+    rps, cpu, late = found["rps"] / floor["rps"], floor["cpu_ms"] / found["cpu_ms"], found["p95"] / floor["p95"]
+    return f"rps {rps:.2f} × floor, cpu {cpu:.2f} × floor, p95 {late:.1f} × floor" + _failures(found)
 
 
-def memory(server: subprocess.Popen[bytes]) -> None:
-    """Proportional memory of the server with its processes, after the load."""
-    told("memory", mib=round(sum(map(_pss, _family(server.pid))) / 1024))
+def _failures(found: Figures) -> str:
+    return f", {found['failed']:.0f} FAILED" if found["failed"] else ""
 
 
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(member for child in children for member in _family(int(child)))]
+def claims(run: Run) -> None:
+    """Different people claim different shifts, each once."""
+    crowd = people.browsers(run.app, run.scale.claims, CLAIMANTS)
+    sent = people.claims(run.app, crowd)
+    _forms(run, "claims, CSRF and all", [(path, browser, {}) for path, browser in sent])
 
 
-def _pss(pid: int) -> int:
-    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    return int(text.split("Pss:")[1].split()[0])
+def arrivals(run: Run) -> None:
+    """Different people check in with the code of their shift, each once."""
+    crowd = people.browsers(run.app, run.scale.claims, ARRIVALS)
+    sent = people.arrivals(run.app, crowd)
+    _forms(run, "check-ins, CSRF and all", [(path, browser, {"code": code}) for path, browser, code in sent])
 
 
-def race(cookies: list[str], count: int, database: str) -> None:
+def _forms(run: Run, what: str, sent: list[tuple[str, people.Browser, dict[str, str]]]) -> None:
+    found = load.forms(PRODUCT, run.server, sent, run.folder)
+    floor = load.page(FLOOR, run.floor, 2)
+    cost = f"{found['rps']:.0f}/s, p99 {found['p99']:.0f} ms, cpu {found['cpu_ms'] / floor['cpu_ms']:.0f} floors each"
+    run.told(what, f"{cost}, {found['refused']:.0f} refused" + _failures(found), "300/s, p99 500 ms")
+
+
+def race(run: Run) -> None:
     """So many people claim one shift of ten places at once, from four processes, CSRF and all."""
-    shift = _shift_with_ten_places(database)
-    parts = [cookies[:count][n::4] for n in range(4)]
-    started = time.perf_counter()
-    with ProcessPoolExecutor(4) as processes:
-        outcomes = sum(processes.map(rush, parts, [shift] * 4), Counter[str]())
-    seconds = round(time.perf_counter() - started, 1)
-    told("race", people=count, seconds=seconds, answers=dict(outcomes), claims=_standing(database, shift))
+    shift = people.shift_of_ten(run.app)
+    crowd = people.browsers(run.app, run.scale.crowd, CROWD)
+    answers, slowest, total = load.rush(PRODUCT, shift, crowd)
+    standing = people.standing(run.app, shift)
+    found = f"answers {dict(answers)}, {standing}, slowest {slowest:.1f} s, all in {total:.1f} s"
+    run.told(f"{run.scale.crowd} people claim 10 places at once", found, "10 hold, every answer 303, 5 s")
 
 
-def _shift_with_ten_places(database: str) -> int:
-    """A coming shift that nobody holds yet, cut to ten places; the product is not asked, so that nothing is warm."""
-    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
-        free = "SELECT min(id) FROM shift WHERE state = 'open' AND starts_at > datetime('now', '+3 days') "
-        shift: int = connection.execute(free + "AND id NOT IN (SELECT shift_id FROM claim)").fetchone()[0]
-        connection.execute("UPDATE shift SET places = 10, revision = revision + 1 WHERE id = ?", (shift,))
-    return shift
+def open_lists(run: Run) -> None:
+    """Thousands of open lists, half of them signed in; every ten seconds somebody claims what all of them see."""
+    marker, count, seconds = run.folder / "changed", run.scale.lists, run.scale.watched
+    command = [sys.executable, "-m", "bench.open_lists", str(PRODUCT), str(run.folder / "cookies"), str(marker)]
+    client = subprocess.Popen(
+        [*command, f"--count={count}", f"--seconds={seconds}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert client.stdout is not None
+    client.stdout.readline()  # all are open
+    began, before = time.perf_counter(), cpu_seconds(run.server)
+    while time.perf_counter() - began < seconds - 6:
+        people.change_first(run.app)
+        marker.touch()
+        time.sleep(10)
+    share = (cpu_seconds(run.server) - before) / (time.perf_counter() - began)
+    heard: dict[str, Any] = json.loads(client.communicate()[0].splitlines()[-1])
+    last = max((seen[2] for seen in heard["seen_after"]), default=0.0)
+    found = f"{share:.0%} of a core, a change seen by all after {last:.1f} s, answers {heard['answers']}"
+    run.told(f"{count:,} open lists", found, "60 %, 5 s")
 
 
-def _standing(database: str, shift: int) -> dict[str, int]:
-    with closing(sqlite3.connect(database, timeout=30)) as connection:
-        states = connection.execute("SELECT state, count(*) FROM claim WHERE shift_id = ? GROUP BY state", (shift,))
-        return dict(states.fetchall())
-
-
-def rush(cookies: list[str], shift: int) -> Counter[str]:
-    with ThreadPoolExecutor(len(cookies)) as crowd:
-        return Counter(crowd.map(lambda cookie: claim(cookie, shift), cookies))
-
-
-def claim(cookie: str, shift: int) -> str:
-    browser = HTTPConnection("127.0.0.1", PRODUCT, timeout=60)
-    jar = dict(pair.split("=", 1) for pair in cookie.split("; "))
-    browser.request("GET", f"/shifts/{shift}", headers=_headers(jar))
-    page = browser.getresponse()
-    form = {"csrf_token": token_in(page.read())}
-    browser.request("POST", f"/shifts/{shift}/claims", urlencode(form), _headers(_cookies(page, jar)))
-    answer = browser.getresponse()
-    answer.read()
-    return str(answer.status)
-
-
-def told(what: str, **figures: Any) -> None:
-    print(json.dumps({"what": what} | figures, ensure_ascii=False), flush=True)
+def browser(run: Run) -> None:
+    """The first visit on a weak phone."""
+    command = [sys.executable, "-m", "bench.browser", str(PRODUCT), str(run.folder / "cookies")]
+    done = subprocess.run(
+        [*command, f"--visits={run.scale.visits}"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    for line in done.stdout.splitlines():
+        seen = json.loads(line)
+        found = f"LCP {seen['lcp'] / 1000:.2f} s, claim usable {seen['usable'] / 1000:.2f} s, "
+        found += f"{seen['kb']:.0f} KB in {seen['requests']:.0f} requests"
+        run.told(f"first visit, {seen['who']}, slow 4G, CPU / 4", found, "1.5 s, 2 s, 60 KB in 6")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ SQLITE_PRAGMAS = {
     "synchronous": "NORMAL",
     "busy_timeout": "15000",
     "foreign_keys": "ON",
-    "cache_size": "-4096",
+    "cache_size": "-2048",
     "mmap_size": "67108864",
     "temp_store": "MEMORY",
     "journal_size_limit": "67108864",

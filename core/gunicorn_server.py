@@ -1,6 +1,7 @@
 """gunicorn with threads, started by our own command and never by its own."""
 
 import fcntl
+import gc
 import os
 import resource
 import threading
@@ -41,6 +42,8 @@ class SharedLogger(Logger):
 def run(app: Flask, host: str, port: int, *, when_ready: Hook, embedded: Hook | None) -> None:
     """Serve until told to stop; `when_ready` is called once, `embedded` in one of the processes."""
     _allow_many_connections()
+    gc.collect()
+    gc.freeze()  # what is there before the fork stays shared: the collector would write into every page of it
     Server(app, settings(host, port) | {"post_worker_init": _beginning(when_ready, embedded)}).run()
 
 

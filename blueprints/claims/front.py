@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from blueprints.claims import board, cards
-from blueprints.claims.board import TAG
+from blueprints.claims.board import TAG, Asking
 from blueprints.identity import access
 from core import clock, prefs
 from core.db import reading
@@ -79,7 +79,7 @@ class Front:
         return made.status, made.headers.to_wsgi_list(), made.get_data()
 
     def _joined(self, environ: WSGIEnvironment) -> Answer | None:
-        """The list of somebody signed in as `routes.live_list` gives it, if it only has to be joined."""
+        """The list as `routes.live_list` gives it, if it only has to be joined."""
         with self.app.request_context(environ):
             try:
                 answer = _own_list() if _is_plain() else None
@@ -89,9 +89,9 @@ class Front:
 
 
 def _is_plain() -> bool:
-    """Whether there is a session with nothing to tell, and nothing else to do than to show the list."""
+    """Whether there is nothing to tell, and nothing else to do than to show the list."""
     return (
-        CSRF in session
+        (CSRF in session or not session)
         and "_flashes" not in session
         and not prefs.CHOICES.keys() & request.args.keys()
         and ("HX-Request-Type" not in request.headers or PTAG in request.headers)
@@ -99,14 +99,16 @@ def _is_plain() -> bool:
 
 
 def _own_list() -> Answer | None:
-    """The list for whoever is signed in, or that there is no news; None if something has to be made first."""
+    """The list for whoever asks, or that there is no news; None if something has to be made first."""
     g.prefs, now = prefs.kept(request.cookies), clock.now()
     with reading():
         seen = cards.view(request.args, now)
-    asking = board.asking_by(session.get(access.TOKEN, ""), seen.found, now)
-    if asking.viewer is None or g.prefs.mode == "elder":
+    token = session.get(access.TOKEN)
+    asking = board.asking_by(token, seen.found, now) if token else Asking(None)
+    if bool(token) != bool(asking.viewer) or (asking.viewer and g.prefs.mode == "elder"):
         return None
-    access.remember(asking.viewer.session_id, now)
+    if asking.viewer:
+        access.remember(asking.viewer.session_id, now)
     known, shown = request.headers.get(PTAG, ""), seen.shown(asking.viewer)
     tag = f"{seen.version}.{shown}"
     if known.partition(".")[2] == shown:
