@@ -131,6 +131,8 @@ def _taken_back(
     """A slip of the finger, undone on the tablet: of an act in the same queue, or of an earlier observation."""
     earlier = rows.get(mark.undoes)
     if earlier and earlier.claim_id == claim.id and earlier.punch_id is None:
+        if earlier.state in (OfflineState.KNOWN, OfflineState.SETTLED):
+            raise Refusal(_("What was to be undone was entered by another person meanwhile, and still stands."))
         if earlier.state is OfflineState.OPEN:
             _decide(earlier, OfflineState.DISMISSED, _("Taken back on the tablet."), actor, now)
         return OfflineState.ENTERED, None

@@ -165,6 +165,14 @@ def test_undoing_what_could_not_be_entered_settles_it(tablet, held, world):
     assert queries.open_acts(world.chen) == []
 
 
+def test_undoing_what_another_person_entered_as_well_is_for_a_person(tablet, held, world):
+    claims.punch(held.id, Act.IN, world.chen, now=START)
+    came = tablet.marks(held, "in", START + MINUTE)
+    queue = [came, tablet.marks(held, "undo", START + 2 * MINUTE, undoes=came["key"])]
+    assert states(tablet.sends(queue, world.chen, NEXT)) == ["known", "open"]
+    assert times(held) == [(START, None)]
+
+
 def test_what_the_roster_showed_is_undone_by_its_number(tablet, held, world):
     punch = claims.punch(held.id, Act.IN, world.chen, now=START)
     undo = tablet.marks(held, "undo", START + MINUTE, punch=punch.id)
