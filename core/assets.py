@@ -22,6 +22,8 @@ MANIFEST = "manifest.webmanifest"
 WORKER = "service-worker.js"
 KEPT = ("app.css", "app.js", "js/queue.js", "icons/icon.svg")  # what the worker keeps for when there is no network
 WORKER_PARTS = (f"js/{WORKER}", "js/push-worker.js")  # each does one thing in the background, joined to one
+# And what it keeps besides once a kiosk has put it there: no phone fetches it for nothing.
+KIOSK = ("kiosk/kiosk.css", "kiosk/kiosk.js", "vendor/jsqr-1.4.0/jsQR.js")
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -102,9 +104,10 @@ class Assets:
     def _add_worker(self, root: Path) -> None:
         """The service worker stands at the top, since it works for the pages under its address, and is asked for anew
         each time; it knows the files of its own version."""
-        known = json.dumps([self.url(name) for name in KEPT])
+        lists = {"ASSETS": KEPT, "KIOSK": KIOSK}
+        known = [f"const {name} = {json.dumps([*map(self.url, files)])};" for name, files in lists.items()]
         parts = [(root / name).read_bytes() for name in WORKER_PARTS]
-        body = b"\n".join([f"const ASSETS = {known};".encode(), *parts])
+        body = b"\n".join([*(line.encode() for line in known), *parts])
         digest = hashlib.sha256(body).hexdigest()[:12]
         self._urls[WORKER] = f"/{WORKER}"
         self._served[WORKER] = Asset(digest, TYPES[".js"], "no-cache", _encoded(body))

@@ -39,6 +39,7 @@ class Paired:
     organization_id: int
     organization_name: str
     path: str
+    made_by_id: int
 
 
 def paired(token: str) -> Paired | None:
@@ -49,7 +50,7 @@ def paired(token: str) -> Paired | None:
     if tablet is None:
         return None
     station = tablet.organization
-    return Paired(tablet.id, tablet.name, station.id, station.name, station.path)
+    return Paired(tablet.id, tablet.name, station.id, station.name, station.path, tablet.made_by_id)
 
 
 def path_of(tablet_id: int) -> str | None:
@@ -213,6 +214,13 @@ def claim_here(volunteer_id: int, path: str, now: datetime) -> Claim | None:
     present = [claim for claim in inside if seen[claim.id].is_present]
     ahead = [claim for claim in inside if not seen[claim.id].spans and now <= claim.shift.ends_at]
     return next(iter([*present, *ahead, *inside, *found]), None)
+
+
+def held_here(numbers: Iterable[str], path: str, now: datetime) -> list[int]:
+    """The places at this station, of some weeks, that the people with these numbers hold."""
+    held = select(Claim.id).join(Claim.shift).join(Shift.post).join(Post.organization).join(Claim.volunteer)
+    theirs = held.where(Volunteer.number.in_(list(numbers)), organizations.under([path]))
+    return list(db.session.scalars(theirs.where(Shift.ends_at > now - 60 * clock.DAY, Claim.state == ClaimState.HELD)))
 
 
 def no_claim() -> str:

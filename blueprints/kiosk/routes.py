@@ -3,20 +3,24 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, current_app, flash, make_response, request, session, url_for
+from flask import Blueprint, Response, current_app, flash, jsonify, make_response, request, session, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 
 from blueprints.claims.models import Act, EvidenceClass
 from blueprints.identity import actions as identity
 from blueprints.identity import tries
 from blueprints.identity.access import public, viewer
 from blueprints.identity.pages import address, check_password
-from blueprints.kiosk import access, actions, queries, signs
+from blueprints.kiosk import access, actions, queries, signs, unsent
 from blueprints.kiosk.access import tablet, tablet_any, tablet_only
 from blueprints.kiosk.actions import Done
 from blueprints.kiosk.forms import EntryForm, ExitForm, NewPinForm, PairingForm, digits_of
 from blueprints.kiosk.models import Method, Tablet
 from blueprints.kiosk.queries import Showing
+from blueprints.rollcall import rules
+from blueprints.rollcall.forms import Unreadable, read
+from blueprints.rollcall.models import OfflineState
 from core import clock, display, masks, passwords, vault
 from core.db import db, reading
 from core.forms import Form
@@ -27,6 +31,8 @@ from core.web import afterwards, is_poll, respond, row_arg, see_other, submitted
 bp = Blueprint("kiosk", __name__)
 FIRST_PIN = "first_pin"  # in the cookie: who just typed the PIN that a clerk gave them
 FIRST_PIN_LIFE = 3 * clock.MINUTE
+COPY_LASTS = 7 * clock.DAY
+OUTCOMES = {OfflineState.ENTERED: "done", OfflineState.OPEN: "conflict"}
 CAMERA = "camera=(self), microphone=(), geolocation=()"
 
 
@@ -98,7 +104,7 @@ def _kiosk_page(shown: list[Showing], chosen: Showing | None, tag: str, now: dat
     response = respond(
         "kiosk/kiosk.html",
         "kiosk/_kiosk.html",
-        **_about(form=EntryForm(formdata=None), shown=shown, chosen=chosen, code=code, tag=tag, now=now),
+        **_about(shown=shown, chosen=chosen, code=code, tag=tag, now=now, watch=_watch()),
         square=signs.square(address) if code else "",
         address=address,
     )
@@ -235,6 +241,52 @@ def _own_pin_chosen(form: NewPinForm) -> ResponseReturnValue:
         flash(_("Your new PIN is set."), "success")
         flash(str(refusal), "error")
         return see_other(url_for(".show"))
+
+
+# --- without a network ----------------------------------------------------------------------------------------
+
+
+@bp.get("/kiosk/offline")
+@tablet_only
+def offline() -> ResponseReturnValue:
+    """What the tablet keeps for when there is no network: no names, no numbers, only the key to check cards with."""
+    response = respond("kiosk/offline.html", **_about(watch=_watch(), public_key=vault.public_key()))
+    response.headers["Permissions-Policy"] = CAMERA
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _watch() -> dict[str, Any]:
+    """What the copy must know so that its entries can prove later after when they were made."""
+    now = clock.now()
+    return {
+        "sealed": rules.pass_for(tablet().made_by_id, unsent.NO_SHIFT, now=now),
+        "issued": int(now.timestamp() * 1000),
+        "lasts": int(COPY_LASTS.total_seconds() * 1000),
+        "owner": vault.digest(f"owner of a copy/tablet/{tablet().id}")[:16],
+        "zone": str(clock.zone()),
+        "copy_url": url_for(".offline"),
+    }
+
+
+@bp.get("/kiosk/offline/token")
+@tablet_only
+def offline_token() -> ResponseReturnValue:
+    """A token for this moment: the one on a kept page fits no more."""
+    response = jsonify(token=generate_csrf())
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@bp.post("/kiosk/offline/cards")
+@tablet_only
+def receive_cards() -> ResponseReturnValue:
+    text = request.get_data(as_text=True)
+    try:
+        answers = unsent.receive(read(text), tablet(), now=clock.now())
+    except Unreadable as refusal:
+        return jsonify(sentence=str(refusal)), refusal.status
+    return jsonify(answers=[{"key": each.key, "outcome": OUTCOMES.get(each.state, "already")} for each in answers])
 
 
 # --- the way out ------------------------------------------------------------------------------------------------

@@ -21,7 +21,8 @@
     });
     return made.result;
   };
-  const all = () => store("readonly", (acts) => acts.getAll());
+  // The kiosk on the same tablet has a lane of its own: its cards are sent by the kiosk.
+  const all = async () => (await store("readonly", (acts) => acts.getAll())).filter(({ lane }) => (lane ?? "") === (words.lane ?? ""));
   const forget = (numbers) => store("readwrite", (acts) => numbers.map((number) => acts.delete(number)).at(-1));
   const unique = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
@@ -35,7 +36,7 @@
   const met = watch && metAt();
 
   const add = async (act) => {
-    await store("readwrite", (acts) => acts.add({ key: unique(), at: Date.now(), met_at: met, pass: watch?.pass, ...act }));
+    await store("readwrite", (acts) => acts.add({ key: unique(), at: Date.now(), met_at: met, pass: watch?.pass, ...(words.lane && { lane: words.lane }), ...act }));
     navigator.storage?.persist?.();
     await show();
     send();
@@ -91,7 +92,7 @@
     const acts = await all(), offline = trouble === "offline" || !navigator.onLine, lines = [];
     if (offline && (watch || acts.length)) lines.push(say(words.offline));
     if (acts.length) lines.push(say(words.waiting.replace("{n}", acts.length)));
-    if (acts.length && trouble === "signed-out") lines.push(say(words.signedOut, words.signIn, "/sign-in?next=" + encodeURIComponent(location.pathname)));
+    if (acts.length && trouble === "signed-out") lines.push(say(words.signedOut, words.signIn, words.signIn && "/sign-in?next=" + encodeURIComponent(location.pathname)));
     if (acts.length && trouble === "not-yours") lines.push(say(words.notYours));
     if (acts.length && trouble === "refused") lines.push(say(words.refused));
     if (conflicts) lines.push(say(words.conflicts.replace("{n}", conflicts), words.look, words.acts));

@@ -1,6 +1,6 @@
 // Keeps the way the pages look and today's rosters that were opened, for when there is no network.
 // Online nothing ever comes from here but files whose names tell their content. Sending is never touched.
-// The server writes ASSETS above this line: what belongs to this version.
+// The server writes ASSETS and KIOSK above this line: what belongs to this version.
 const FILES = "assets", SHELL = "shell", COPIES = "rosters", OFFLINE = "/offline", PATIENCE = 10000;
 // Whoever signs in or out here: what was kept for the person before goes.
 const CHANGES_PERSON = /^\/(sign-in|sign-out|registration|slips|me\/departure|me\/password)(\/|$)/;
@@ -14,7 +14,7 @@ addEventListener("install", (event) => event.waitUntil((async () => {
 addEventListener("activate", (event) => event.waitUntil((async () => {
   const files = await caches.open(FILES);
   for (const request of await files.keys()) {
-    if (!ASSETS.includes(new URL(request.url).pathname)) await files.delete(request);
+    if (![...ASSETS, ...KIOSK].includes(new URL(request.url).pathname)) await files.delete(request);
   }
   await clients.claim();
 })()));
@@ -25,7 +25,7 @@ addEventListener("fetch", (event) => {
   if (request.method === "POST" && CHANGES_PERSON.test(pathname)) event.waitUntil(caches.delete(COPIES));
   if (request.method !== "GET") return;
   if (request.mode === "navigate") event.waitUntil(forgetOld());
-  if (ASSETS.includes(pathname)) event.respondWith(file(request));
+  if (ASSETS.includes(pathname) || KIOSK.includes(pathname)) event.respondWith(file(request));
   else if (request.mode === "navigate") event.respondWith(page(request, pathname));
 });
 
@@ -52,10 +52,12 @@ const forgetOld = async () => {
   }
 };
 
-// The copy of a roster, as long as its day lasts.
+// The copy of a roster, as long as its day lasts; for everything of the kiosk the page that takes cards.
 const kept = async (pathname) => {
-  if (!/^\/desk\/shifts\/\d+\/roster$/.test(pathname)) return undefined;
-  const cache = await caches.open(COPIES), address = pathname + "/offline", copy = await cache.match(address);
+  const kiosk = /^\/kiosk(\/|$)/.test(pathname);
+  if (!kiosk && !/^\/desk\/shifts\/\d+\/roster$/.test(pathname)) return undefined;
+  const address = kiosk ? "/kiosk/offline" : pathname + "/offline";
+  const cache = await caches.open(COPIES), copy = await cache.match(address);
   if (copy && Number(copy.headers.get("X-Until")) < Date.now()) return cache.delete(address), undefined;
   return copy;
 };

@@ -25,7 +25,8 @@
   };
   const touch = () => { touched = Date.now(); delete document.documentElement.dataset.idle; };
   ["pointerdown", "keydown"].forEach((name) => addEventListener(name, touch, true));
-  if (document.body.dataset.kiosk !== "page" || find("[data-entry], .kiosk__form form")) setInterval(rest, 1000);
+  const mayRest = home || (document.body.dataset.kiosk === "page" && find("[data-entry], .kiosk__form form"));
+  if (mayRest && location.pathname !== "/kiosk/pairing") setInterval(rest, 1000);
   setTimeout(() => find("#flash")?.replaceChildren(), FLASH);
 
   // A card reader types like a keyboard, also while no field is open.
@@ -39,10 +40,27 @@
     if (card) reader.elements.who.value = card, reader.requestSubmit();
   });
 
-  // The camera looks for a card; the tablet checks its signature before it asks the server.
-  const camera = find("#camera"), form = find("form[data-entry]");
-  if (!camera || !form || !navigator.mediaDevices?.getUserMedia) return;
-  const picture = find("#camera-picture"), words = find("#camera-words");
+  // What the page without a network needs; other phones never fetch it.
+  const store = async () => {
+    const cache = await caches.open("assets");
+    for (const file of find("#queue").dataset.files.split(" ")) if (!await cache.match(file)) await cache.add(file);
+    document.documentElement.dataset.files = "kept";
+  };
+  if (home && window.caches) store().catch(() => {});
+
+  // No network: the page that takes cards comes from what the tablet keeps, if it keeps it.
+  let missed = 0;
+  const leave = async () => {
+    if (home && navigator.serviceWorker?.controller && await caches.match("/kiosk/offline")) location.reload();
+  };
+  addEventListener("offline", leave);
+  addEventListener("htmx:error", ({ detail }) => detail.ctx?.sourceElement?.id === "kiosk" && ++missed > 1 && leave());
+  addEventListener("htmx:after:swap", () => { missed = 0; });
+
+  // The tablet checks the signature of a card itself, before it asks the server or keeps the card.
+  const camera = find("#camera"), form = find("form[data-entry]"), keeps = find("form[data-keeps-cards]");
+  if (!camera || !(form || keeps)) return;
+  const picture = find("#camera-picture"), words = find("#camera-words"), kept = find("#kept");
   const say = (name) => { words.textContent = words.dataset[name] ?? ""; };
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
   const isOurs = async (text) => {
@@ -52,6 +70,31 @@
     const said = new TextEncoder().encode(text.slice(0, cut));
     return crypto.subtle.verify(algorithm, key, bytes(text.slice(cut + 1)), said).catch(() => false);
   };
+
+  // Kept cards: one card counts once a minute here; the server looks at the rest.
+  const lately = new Map();
+  const keep = async (text) => {
+    const number = text.split(".")[1].slice(-4), again = Date.now() - (lately.get(text) ?? 0) < 60000;
+    if (!again) await window.rengangQueue.add({ card: text });
+    lately.set(text, Date.now());
+    const time = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    kept.textContent = kept.dataset[again ? "again" : "kept"].replace("{n}", number).replace("{time}", time);
+  };
+  const take = async (text) => {
+    if (!await isOurs(text).catch(() => false)) return kept ? (kept.textContent = words.dataset.wrong) : say("wrong");
+    if (keeps) return keep(text);
+    say("reading");
+    form.elements.who.value = text;
+    form.requestSubmit();
+  };
+  keeps?.addEventListener("submit", (event) => {
+    event.preventDefault();
+    take(keeps.elements.who.value.trim());
+    keeps.reset();
+  });
+
+  // The camera looks for a card.
+  if (!navigator.mediaDevices?.getUserMedia) return;
   const native = async () => "BarcodeDetector" in window && (await BarcodeDetector.getSupportedFormats()).includes("qr_code");
   const vendored = () => new Promise((done, fail) => {
     const script = Object.assign(document.createElement("script"), { src: camera.dataset.reader, onload: done, onerror: fail });
@@ -80,10 +123,8 @@
       const text = await Promise.resolve(read()).catch(() => undefined);
       if (!text) return setTimeout(next, FRAME);
       touch();
-      if (!await isOurs(text)) return say("wrong"), setTimeout(next, AGAIN);
-      say("reading");
-      form.elements.who.value = text;
-      form.requestSubmit();
+      await take(text);
+      setTimeout(next, AGAIN);
     };
     next();
   };

@@ -6,13 +6,25 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import expect
 
+from blueprints.claims import queries as attendance
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import signs
 from blueprints.kiosk.access import COOKIE, FOLDER
 from core import clock, passwords
 from core.web import App
 from tests.browser.person import Person, zh
-from tests.browser.scenes import DESKTOP, LIBRARY, PASSWORD, PHONE, TABLET, claimed, offered, prepared, with_password
+from tests.browser.scenes import (
+    DESKTOP,
+    LIBRARY,
+    PASSWORD,
+    PHONE,
+    TABLET,
+    claimed,
+    found,
+    offered,
+    prepared,
+    with_password,
+)
 from tests.factories import HOUR, START, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
@@ -175,3 +187,55 @@ def test_without_javascript_the_tablet_pairs_shows_the_code_and_takes_the_pin_an
     zhou.is_at(r"/scans/results/\d+")
     tablet.follows("New code")
     expect(tablet.page.locator(".kiosk__came")).to_contain_text("周*")
+
+
+def test_the_network_is_cut_cards_are_kept_and_arrive_once_it_is_back(
+    world: World, comes: Comes, address: str, at: At
+) -> None:
+    held = claimed(offered(world), world.lin)
+    at(START)
+    tablet, _id = paired(world, comes, address, TABLET, START)
+    with prepared():
+        card = signs.card(world.lin, kiosk.issue_card(world.lin, world.chen, world.station.id, now=START).serial)
+    tablet.opens("/kiosk")
+    expect(tablet.page.locator("html[data-files] #watch[data-ready]")).to_have_count(1)
+    tablet.page.context.set_offline(True)
+    tablet.reads("No network: only cards work now")
+    expect(tablet.page.locator("html[data-kept]")).to_have_count(1)
+    reads_card(tablet, card[:-4] + "AAAA")
+    expect(tablet.page.locator("#kept")).to_contain_text(
+        zh("This is no card of this city's volunteers. Please try again, or type the number.")
+    )
+    reads_card(tablet, card)
+    expect(tablet.page.locator("#queue")).to_contain_text(zh("{n} to be sent").replace("{n}", "1"))
+    expect(tablet.page.locator("#kept")).to_contain_text(world.lin.number[-4:])
+    reads_card(tablet, card)  # once more, to be sure
+    expect(tablet.page.locator("#kept")).to_contain_text(
+        zh("Card …{n} was kept a moment ago.").replace("{n}", world.lin.number[-4:])
+    )
+    tablet.complaints.clear()  # what a browser says about a network that is away
+    tablet.page.context.set_offline(False)
+    expect(tablet.page.locator(".kiosk__came")).to_contain_text("林*")
+    expect(tablet.page.locator("#queue")).to_be_hidden()
+    assert [p.act for p in found(lambda: attendance.history(held))] == ["in"]
+
+
+def reads_card(tablet: Person, text: str) -> None:
+    """As a reader on USB does: it types, and presses Enter."""
+    field = tablet.page.locator("#who")
+    field.focus()
+    tablet.page.keyboard.insert_text(text)
+    field.press("Enter")
+    expect(field).to_have_value("")
+
+
+def test_a_reader_on_usb_works_while_the_code_is_shown(world: World, comes: Comes, address: str, at: At) -> None:
+    claimed(offered(world), world.lin)
+    at(START)
+    tablet, _id = paired(world, comes, address, TABLET, START)
+    with prepared():
+        card = signs.card(world.lin, kiosk.issue_card(world.lin, world.chen, world.station.id, now=START).serial)
+    tablet.opens("/kiosk")
+    tablet.page.keyboard.type(card)
+    tablet.page.keyboard.press("Enter")
+    expect(tablet.page.locator("#flash")).to_contain_text("林*")
