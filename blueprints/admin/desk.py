@@ -1,6 +1,7 @@
 """The desk of an office: what waits, its organizations, who works there, what was done, and the rules' numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, g, request, session, url_for
@@ -24,6 +25,7 @@ from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
 from blueprints.organizations.models import DEFAULTS, SWITCHES, Division, Limit, Organization
 from blueprints.records import queries as records
+from blueprints.series import queries as series
 from core import clock, sought
 from core.actor import Role
 from core.db import db
@@ -102,16 +104,20 @@ def _inside(url: str) -> bool:
 def home() -> ResponseReturnValue:
     now, mine = clock.now(), actor().reach(CLERK)
     waiting = _waiting()
-    return respond(
-        "admin/home.html",
-        coming=queries.coming_shifts(mine, now) if mine else [],
-        due=records.shifts_to_hand_in(mine, now) if mine else [],
-        punches=claims.open_punches(mine, now) if mine else [],
-        to_confirm=_shown(waiting.records),
-        to_approve=_shown(waiting.registrations),
-        to_answer=_shown(waiting.requests),
-        now=now,
-    )
+    counts = {"to_confirm": waiting.records, "to_approve": waiting.registrations, "to_answer": waiting.requests}
+    shown: dict[str, Any] = {name: _shown(count) for name, count in counts.items()}
+    return respond("admin/home.html", **_shifts_at_hand(mine, now), **shown, now=now)
+
+
+def _shifts_at_hand(mine: Sequence[str], now: datetime) -> dict[str, Any]:
+    """What a clerk has to do with shifts; others are not asked about it."""
+    asked: dict[str, Callable[[Sequence[str], datetime], Sequence[Any]]] = {
+        "coming": queries.coming_shifts,
+        "due": records.shifts_to_hand_in,
+        "punches": claims.open_punches,
+        "repeats": series.concerning,
+    }
+    return {name: ask(mine, now) if mine else [] for name, ask in asked.items()}
 
 
 # --- organizations ------------------------------------------------------------------------------------------

@@ -99,8 +99,8 @@ def _made(outcome: Outcome) -> str:
 
 def _new_page(post: Post, form: SeriesForm) -> Response:
     preview = _preview(form, lambda: queries.preview(form.values(), form.rows_as_sent(), form.skips(), clock.now()))
-    here = url_for(".preview_series", post_id=post.id)
-    return respond("series/new.html", "series/_preview.html", post=post, form=form, here=here, **preview)
+    context = {"preview_url": url_for(".preview_series", post_id=post.id), **preview}
+    return respond("series/new.html", "series/_preview.html", post=post, form=form, **context)
 
 
 def _preview(form: RhythmForm, dates: Callable[[], Sequence[Entry]]) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def _revision_page(series: Series, form: RevisionForm) -> Response:
     change = _preview(form, lambda: queries.preview_revision(series, form.values(), form.rows_as_sent(), clock.now()))
     gone = [entry for entry in change["dates"] if entry.mark in ("cancelled", "changed")]
     people = _affected(entry.shift for entry in gone if entry.shift)
-    here = url_for(".preview_revision", series_id=series.id)
-    context: dict[str, Any] = {"series": series, "post": series.post, "form": form, "people": people, "here": here}
+    context: dict[str, Any] = {"series": series, "post": series.post, "form": form, "people": people}
+    context["preview_url"] = url_for(".preview_revision", series_id=series.id)
     return respond("series/revision.html", "series/_preview.html", **context, **change)
 
 

@@ -1,7 +1,7 @@
 """The form of a rhythm, with its rows of hours, and the small ones of a single date; all work without JavaScript."""
 
 from collections.abc import Sequence
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from wtforms import (
@@ -265,6 +265,12 @@ class MonthRow(HoursForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """What is not taken may say what it likes."""
         return not self.take.data or bool(super().validate(extra_validators))
+
+    @property
+    def begins(self) -> datetime | None:
+        """Its start by the clock on the wall, as far as it was typed."""
+        timed = self.day.data and self.starts.data
+        return datetime.combine(self.day.data, self.starts.data) if timed else None
 
     def values(self) -> dict[str, Any]:
         return self.hours() | {"day": self.day.data, "source": self.source.data or 0}

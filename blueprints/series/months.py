@@ -57,6 +57,7 @@ def _page(organization: Organization, post: Post | None, form: MonthForm, *, cut
     sources = queries.month_sources(organization, [row.form.source.data for row in form.rows])
     context: dict[str, Any] = {"organization": organization, "post": post, "form": form, "month": month, "cut": cut}
     context |= {"months": queries.months_before(clock.today(clock.now()), BACK), "target": queries.month_after(month)}
+    context["there"] = queries.there_by_the_wall(organization, context["target"])
     return respond("series/month.html", sources=sources, notes=queries.day_notes(form.days()), **context)
 
 

@@ -19,12 +19,14 @@ from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from blueprints.series import pattern, rules
 from blueprints.series.models import Occurrence, Series, SeriesState, Slot
 from blueprints.series.pattern import LeftOut, Planned
-from core import clock, workdays
+from core import clock, display, workdays
 from core.actor import Actor
 from core.db import db
 from core.i18n import _
 
 MOST_OFFERED = 120
+RECENT, SOON = timedelta(days=14), timedelta(weeks=4)
+MOST_CONCERNING = 10
 PAUSE = timedelta(minutes=10)  # before what failed is tried again
 GRACE = timedelta(days=2)  # how long a series may stand still before the doctor says so
 
@@ -215,10 +217,30 @@ def halted_because(series: Series, now: datetime) -> str | None:
     return None
 
 
+def concerning(paths: Iterable[str], now: datetime) -> list[tuple[Series, str]]:
+    """What the clerks of these subtrees should look at, each with its sentence: series that stand still, and those
+    whose last date is near or has just passed. Nothing that repeats falls silent without a word."""
+    today, soon = clock.today(now), Series.until_day.between(clock.today(now) - RECENT, clock.today(now) + SOON)
+    reached = today - GRACE + timedelta(weeks=organizations.limit(Limit.SERIES_WEEKS))
+    still = and_(Series.until_day >= today, Series.made_until < Series.until_day, Series.made_until < reached)
+    mine = select(Series).join(Series.post).join(Post.organization).where(organizations.under(paths))
+    mine = mine.where(Series.state == SeriesState.RUNNING, Post.state == PostState.PUBLISHED)
+    mine = mine.where(or_(Series.failed_at.is_not(None), soon, still)).order_by(Series.until_day, Series.id)
+    whole = contains_eager(Series.post).contains_eager(Post.organization)
+    found = db.session.scalars(mine.options(whole).limit(MOST_CONCERNING))
+    return [(series, halted_because(series, now) or _worry(series, today)) for series in found]
+
+
+def _worry(series: Series, today: date) -> str:
+    if series.until_day <= today + SOON:
+        return _("The last date is %(day)s. Think of what comes after it.", day=display.full_date(series.until_day))
+    return _("No new dates were made for some days. Tell your office: the worker may be standing still.")
+
+
 def ends_soon(series: Series, now: datetime) -> bool:
     """Whether the last dates are offered already, so that somebody should think of what comes after."""
     running = series.state is SeriesState.RUNNING and series.until_day >= clock.today(now)
-    return running and series.until_day <= clock.today(now) + timedelta(weeks=4)
+    return running and series.until_day <= clock.today(now) + SOON
 
 
 def standing_slots(series: Series) -> list[Slot]:
@@ -422,6 +444,11 @@ def _there(organization: Organization, target: date) -> set[tuple[int, datetime]
     mine = select(Shift.post_id, Shift.starts_at).join(Post).where(Post.organization_id == organization.id)
     rows = db.session.execute(mine.where(Shift.starts_at >= first, Shift.starts_at < last))
     return {(post_id, starts_at) for post_id, starts_at in rows}
+
+
+def there_by_the_wall(organization: Organization, target: date) -> set[tuple[int, datetime]]:
+    """The same, as a form says it: by the clock on the wall, without a zone."""
+    return {(id, clock.local(moment).replace(tzinfo=None)) for id, moment in _there(organization, target)}
 
 
 def _same_weekday(day: date, target: date) -> date | None:

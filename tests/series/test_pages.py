@@ -228,6 +228,7 @@ def test_another_rhythm_shows_what_it_would_do_and_does_it(desk, series):
     sent |= {"revision": str(series.revision), "until_day": "2099-08-02"}
     seen = desk.get(f"/desk/series/{series.id}/preview", query_string=sent, headers=SWAP).text
     assert seen.count("will be cancelled") == 8
+    assert "have claimed dates" not in seen
     done = desk.post(f"/desk/series/{series.id}/change", data=sent, follow_redirects=True)
     assert "8 dates cancelled." in done.text
     assert {clock.today(s.starts_at).isoweekday() for s in queries.coming_shifts(series.id, BEFORE)} == {2}
