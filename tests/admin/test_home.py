@@ -36,6 +36,7 @@ def entries(client):
 
 
 CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
+CLERK |= {"/desk/screens"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
 
 

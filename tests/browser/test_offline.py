@@ -167,6 +167,7 @@ def test_a_paper_sheet_is_typed_in_by_keyboard_and_confirmed_with_its_photo(
     chen.taps("Enter the rows")
     chen.is_told("One person is entered and told.", "%(num)d people are entered and told.", num=2)
     chen.opens(f"/desk/shifts/{shift}/hand-in")
+    chen.types("How many people did you count on the spot?", "2")
     chen.taps("Hand in")
     wu = comes(TABLET, world.wu.account_id)
     wu.opens("/desk/records")
