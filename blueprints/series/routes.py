@@ -77,7 +77,7 @@ def _claim(series_id: int, form: TicksForm) -> ResponseReturnValue:
     for answer, position in lines[:MOST_DAYS]:
         flash(_("%(day)s is full: you are number %(position)d in line.", day=_day(answer), position=position))
     _say_refusals(answers)
-    return see_other(f"/series/{series_id}")
+    return see_other(f"/series/{series_id}#flash")  # the answer stands at the top
 
 
 @bp.post("/series/<int:series_id>/cancellations")
@@ -98,7 +98,7 @@ def _give_up(series_id: int, form: GiveUpForm) -> ResponseReturnValue:
         said = ngettext("%(num)d date is given up.", "%(num)d dates are given up.", len(ended))
         flash(said + (" " + _("Marked as late: %(count)d.", count=late) if late else ""), "success")
     _say_refusals(answers)
-    return see_other(f"/series/{series_id}")
+    return see_other(f"/series/{series_id}#flash")  # the answer stands at the top
 
 
 def _shown_or_404(series_id: int) -> None:
