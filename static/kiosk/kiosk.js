@@ -129,5 +129,5 @@
     next();
   };
   camera.hidden = false;
-  look().catch(() => { picture.hidden = true; say("off"); });
+  look().catch(() => { picture.hidden = find("#camera-title").hidden = true; say("off"); });
 })();
