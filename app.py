@@ -26,6 +26,7 @@ from blueprints.claims import missed as claims_missed
 from blueprints.claims import requests as claims_requests
 from blueprints.claims import routes as claims_routes
 from blueprints.claims import screens as claims_screens
+from blueprints.claims import shortage as claims_shortage
 from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
 from blueprints.identity import access, second_step
@@ -74,6 +75,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_exchanges.bp,
     rollcall_sheets.bp,
     claims_together.bp,
+    claims_shortage.bp,
     records_routes.bp,
     records_desk.bp,
     certificates_routes.bp,

@@ -33,7 +33,7 @@ AREAS = [
 # whom a change touches, how a card is counted, what a shift must be, when something is due, and channels for who sends.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
 SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
-SHARED |= {"handovers", "parties"}  # verbs of claims that the demo plays
+SHARED |= {"handovers", "parties", "shortfalls", "shortness"}  # verbs of claims that the demo plays
 SHARED |= {"marking"}
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 SHARED |= {"handovers"}  # verbs of claims that the demo plays

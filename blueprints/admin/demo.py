@@ -22,7 +22,7 @@ from sqlalchemy.orm import joinedload
 from blueprints.admin import actions as office
 from blueprints.certificates import keys
 from blueprints.claims import actions as claims
-from blueprints.claims import handovers, linking, marking, parties
+from blueprints.claims import handovers, linking, marking, parties, shortfalls
 from blueprints.claims import queries as claimed
 from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState, LinkKind
 from blueprints.identity import actions as people
@@ -753,6 +753,12 @@ def _together(scene: Scene) -> None:
     scene.play.at(scene.play.now - 2 * HOUR, agree)
 
 
+def _short(scene: Scene) -> None:
+    """Fewer came forward than it needs, and the clerk is asked what to do."""
+    scene.claiming(_first(scene, 11), at=scene.published_at + HOUR)
+    scene.play.at(scene.play.now - HOUR, shortfalls.ask_due)
+
+
 STORIES: dict[str, Callable[[Scene], None]] = {
     "stated late": _stated_late,
     "not handed in": _not_handed_in,
@@ -769,6 +775,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
     "asked": _asked,
     "passing on": _passing_on,
     "together": _together,
+    "short": _short,
 }
 
 

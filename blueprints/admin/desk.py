@@ -20,6 +20,7 @@ from blueprints.admin.forms import (
 from blueprints.admin.links import invitation_link, qr
 from blueprints.admin.words import CONSEQUENCES, MEANINGS, switched, told
 from blueprints.claims import queries as claims
+from blueprints.claims import shortness
 from blueprints.identity.access import actor, staff, viewer
 from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
@@ -116,6 +117,7 @@ def _shifts_at_hand(mine: Sequence[str], now: datetime) -> dict[str, Any]:
         "due": records.shifts_to_hand_in,
         "punches": claims.open_punches,
         "repeats": series.concerning,
+        "short": shortness.open_questions,
     }
     return {name: ask(mine, now) if mine else [] for name, ask in asked.items()}
 

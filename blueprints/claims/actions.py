@@ -286,20 +286,21 @@ def receive(shift: Shift, volunteer: Volunteer, place: int, source: Source, now:
     db.session.flush()  # the place must be free before the next claim can hold it
     mine = queries.live_claim(shift.id, volunteer.id)
     if mine is None:
-        return _new_claim(shift, volunteer, ClaimState.HELD, place, source, now)
-    _move(mine, ClaimState.HELD, place)
-    mine.source = source
-    shift.revision += 1
-    db.session.flush()
+        mine = _new_claim(shift, volunteer, ClaimState.HELD, place, source, now)
+    else:
+        _move(mine, ClaimState.HELD, place)
+        mine.source = source
+        shift.revision += 1
+    db.session.flush()  # whoever asked for this refers to the claim by its id
     return mine
 
 
-def tell_clerks(shift: Shift, kind: NoticeKind, now: datetime, **values: Any) -> None:
-    """Tell the clerks of the organization that offers the shift; the link leads to its roster."""
+def tell_clerks(shift: Shift, kind: NoticeKind, now: datetime, *, path: str = "", **values: Any) -> None:
+    """Tell the clerks of the organization that offers the shift; the link leads to its roster if to nothing else."""
     post = db.session.get_one(Post, shift.post_id)
     values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
-    for account_id in seeking.clerks_of(queries.organization_of(shift)):
-        tell(account_id, kind, now=now, path=f"/desk/shifts/{shift.id}/roster", **values)
+    for account_id in seeking.staff_of(queries.organization_of(shift), Role.CLERK):
+        tell(account_id, kind, now=now, path=path or f"/desk/shifts/{shift.id}/roster", **values)
 
 
 def _loosen_handovers(ended: Claim, now: datetime) -> None:

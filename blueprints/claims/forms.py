@@ -15,7 +15,7 @@ from wtforms import (
 )
 from wtforms.validators import NumberRange, ValidationError
 
-from blueprints.claims.models import Act, Audience
+from blueprints.claims.models import Act, Audience, Remedy
 from blueprints.claims.words import WORDS
 from blueprints.posts.forms import Choice, Radios
 from core import clock
@@ -119,6 +119,29 @@ class PartyForm(Form):
     def lines(self) -> list[str]:
         """Each line once, without the empty ones."""
         return list(dict.fromkeys(line.strip() for line in (self.people.data or "").splitlines() if line.strip()))
+
+
+class ShortfallForm(Form):
+    """What becomes of a shift that is short of people; the other fields belong to one of the choices."""
+
+    remedy = Radios(
+        lazy("What is to happen?"),
+        [],
+        choices=lambda: [
+            SelectChoice(each.value, WORDS[each]) for each in (Remedy.BORROW, Remedy.MERGE, Remedy.CANCEL, Remedy.KEEP)
+        ],
+    )
+    organization = Choice(lazy("Borrow from"), choices=[], default="")
+    target = Choice(lazy("Merge into"), choices=[], default="")
+    reason = TextAreaField(lazy("Reason"), [Filled(lazy("Please say why: it is kept with the decision.")), AtMost(200)])
+
+    def validate_organization(self, field: Any) -> None:
+        if self.remedy.data == Remedy.BORROW and not field.data:
+            raise ValidationError(_("Please choose from whom."))
+
+    def validate_target(self, field: Any) -> None:
+        if self.remedy.data == Remedy.MERGE and not field.data:
+            raise ValidationError(_("Please choose the other shift."))
 
 
 class SettlementForm(Form):

@@ -213,6 +213,7 @@ def _await_the_organizer(
 ) -> Claim:
     """On an approval post nobody gets a place without the organizer's word, a stand-in neither."""
     request = mine or actions._ask(shift, taker, source=Source.STAND_IN, now=now)
+    db.session.flush()
     handover.state, handover.taken_id = HandoverState.AGREED, request.id
     shift.revision += 1
     giver = db.session.get_one(Volunteer, given.volunteer_id)

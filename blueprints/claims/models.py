@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from blueprints.identity.models import Volunteer
+from blueprints.identity.models import Account, Volunteer
 from blueprints.posts.models import Shift
 from core.db import Base
 
@@ -72,6 +72,7 @@ class Source(StrEnum):
     WALK_IN = "walk_in"
     STAND_IN = "stand_in"  # took over somebody's place
     SWAP = "swap"  # exchanged places with somebody
+    MOVED = "moved"  # from a shift that was merged into this one
     GROUP = "group"  # named by somebody of the same branch, family or team, and asked to agree
 
 
@@ -182,6 +183,55 @@ class Member(Base):
     claim_id: Mapped[int | None] = mapped_column(ForeignKey("claim.id"), index=True)
 
     claim: Mapped[Claim | None] = relationship(lazy="raise_on_sql")
+
+
+class Remedy(StrEnum):
+    """What a clerk decides when too few people come."""
+
+    KEEP = "keep"
+    CANCEL = "cancel"
+    MERGE = "merge"
+    BORROW = "borrow"
+
+
+CLOSING = (Remedy.KEEP, Remedy.CANCEL, Remedy.MERGE)  # help that was asked for decides nothing
+
+
+class Shortfall(Base):
+    """A shift had fewer people than it needs at its cut-off, so its clerks were asked; once for each plan."""
+
+    __tablename__ = "shortfall"
+    __table_args__ = (
+        UniqueConstraint("shift_id", "for_start"),
+        CheckConstraint("held < minimum", name="is_short"),
+    )
+
+    shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"))
+    for_start: Mapped[datetime]  # a shift that moves is counted again
+    asked_at: Mapped[datetime]
+    held: Mapped[int]
+    minimum: Mapped[int]
+
+    shift: Mapped[Shift] = relationship(lazy="raise_on_sql")
+    answers: Mapped[list["ShortfallAnswer"]] = relationship(lazy="raise_on_sql", order_by="ShortfallAnswer.id")
+
+
+class ShortfallAnswer(Base):
+    """Who decided what, when and why."""
+
+    __tablename__ = "shortfall_answer"
+    __table_args__ = (CheckConstraint("reason <> ''", name="says_why"),)
+
+    shortfall_id: Mapped[int] = mapped_column(ForeignKey("shortfall.id"), index=True)
+    remedy: Mapped[Remedy]
+    reason: Mapped[str] = mapped_column(String(200))
+    at: Mapped[datetime]
+    by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    target_shift_id: Mapped[int | None] = mapped_column(ForeignKey("shift.id"))
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"))
+    told: Mapped[int] = mapped_column(default=0)
+
+    by: Mapped[Account] = relationship(lazy="raise_on_sql")
 
 
 class Watch(Base):

@@ -138,6 +138,7 @@ def _ask(party: Party, shift: Shift, post: Post, person: Volunteer, leader: Volu
         return
     place, until = queries.free_places(shift)[0], answer_by(shift, now)
     kept = actions._new_claim(shift, person, ClaimState.OFFERED, place, Source.GROUP, now, until=until)
+    db.session.flush()
     member.claim_id = kept.id
     values |= {"place": place, "until": until}
     tell(person.account_id, NoticeKind.GROUP_NAMED, now=now, path=path, **values)

@@ -134,13 +134,13 @@ def holders_of(shift_id: int) -> list[int]:
     return list(db.session.scalars(held.where(Claim.shift_id == shift_id, Claim.state == ClaimState.HELD)))
 
 
-def clerks_of(organization: Organization) -> list[int]:
-    """The accounts of its clerks; if it has none, of the nearest organization above that has."""
+def staff_of(organization: Organization, role: Role) -> list[int]:
+    """The accounts that hold the role there; if nobody does, those of the nearest organization above."""
     line = [organization.id, *organization.ancestors]
     rows = db.session.execute(
         select(Grant.organization_id, Grant.account_id)
         .join(Grant.account)
-        .where(Grant.role == Role.CLERK, Grant.revoked_at.is_(None), Grant.organization_id.in_(line))
+        .where(Grant.role == role, Grant.revoked_at.is_(None), Grant.organization_id.in_(line))
         .where(Account.closed_at.is_(None))
     ).all()
     for id in line:

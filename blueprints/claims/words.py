@@ -12,6 +12,7 @@ from blueprints.claims.models import (
     EvidenceClass,
     HandoverState,
     LinkKind,
+    Remedy,
     Source,
 )
 from core.i18n import lazy
@@ -33,6 +34,11 @@ WORDS: dict[StrEnum, Any] = {
     Source.WALK_IN: lazy("Walk-in"),
     Source.STAND_IN: lazy("Stand-in"),
     Source.SWAP: lazy("Swapped"),
+    Source.MOVED: lazy("Moved from a merged shift"),
+    Remedy.KEEP: lazy("Go on with fewer people"),
+    Remedy.CANCEL: lazy("Cancel the shift"),
+    Remedy.MERGE: lazy("Merge into another shift"),
+    Remedy.BORROW: lazy("Borrow people"),
     Source.GROUP: lazy("Named by somebody, and agreed"),
     HandoverState.OPEN: lazy("Looking for somebody"),
     HandoverState.AGREED: lazy("Agreed, the organizer decides"),

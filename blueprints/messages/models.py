@@ -40,6 +40,11 @@ class NoticeKind(StrEnum):
     GROUP_NAMED = "group_named"
     GROUP_ASKED = "group_asked"
     GROUP_DECLINED = "group_declined"
+    SHIFT_SHORT = "shift_short"
+    MERGED_KEPT = "merged_kept"
+    MERGED_ELSEWHERE = "merged_elsewhere"
+    HELP_WANTED = "help_wanted"
+    HELP_ASKED = "help_asked"
     SHIFT_SOON = "shift_soon"  # the day before
     SHIFT_NEAR = "shift_near"  # two hours before
     TRIAL = "trial"

@@ -82,6 +82,25 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(person)s would like you to come along to “%(title)s”, %(when)s. The organizer approves each person: "
         "if it suits you, ask for a place there."
     ),
+    K.SHIFT_SHORT: lazy(
+        "“%(title)s”, %(when)s, has %(held)s of at least %(minimum)s people. Please decide: cancel, merge, borrow "
+        "people, or go on."
+    ),
+    K.MERGED_KEPT: lazy(
+        "“%(other_title)s”, %(other_when)s, is merged into “%(title)s”, %(when)s. Place %(place)s is kept for you "
+        "there until %(until)s; it is yours only if you accept."
+    ),
+    K.MERGED_ELSEWHERE: lazy(
+        "“%(other_title)s”, %(other_when)s, is merged into “%(title)s”, %(when)s. No place could be "
+        "kept for you there; please look whether you can still join."
+    ),
+    K.HELP_WANTED: lazy(
+        "%(organization)s is short of people for “%(title)s”, %(when)s. If you have time and would like to, a place "
+        "is free."
+    ),
+    K.HELP_ASKED: lazy(
+        "%(organization)s asks for help: “%(title)s”, %(when)s, has %(held)s of at least %(minimum)s people."
+    ),
     K.GROUP_DECLINED: lazy("%(person)s does not come along to “%(title)s”, %(when)s. The place is free again."),
     K.HANDOVER_ENDED: lazy(
         "Your search for a stand-in or swap at “%(title)s”, %(when)s, has ended: the shift began or changed. "

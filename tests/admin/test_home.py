@@ -126,7 +126,7 @@ def test_a_volunteer_without_a_role_has_no_desk(client, world):
     assert client.get("/desk").status_code == 403
 
 
-def test_the_first_page_takes_ten_queries_for_ten_shifts_and_for_one(app, client, world, monkeypatch, count_queries):
+def test_the_first_page_takes_eleven_queries_for_ten_shifts_and_for_one(app, client, world, monkeypatch, count_queries):
     account = db.session.get(Account, world.chen.account_id)
     for role, where in ((Role.CONFIRMER, world.town), (Role.ADMINISTRATOR, world.county)):
         give(account, role, where)
@@ -138,4 +138,4 @@ def test_the_first_page_takes_ten_queries_for_ten_shifts_and_for_one(app, client
         make_shift(make_post(world.station, title=f"岗{number}"), starts_at=START + (24 + number) * HOUR)
         served(world, make_volunteer(f"徐{number}", world.station), out=bool(number % 2))
     assert count_queries(lambda: client.get("/desk")) == few
-    assert few <= 10
+    assert few <= 11

@@ -11,6 +11,7 @@ from blueprints.claims.models import Act, Audience, Claim, ClaimState, Handover,
 from blueprints.identity import actions as identity
 from blueprints.identity.models import Account, Leaving
 from blueprints.messages.models import Notice, NoticeKind
+from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, claim, kinds
@@ -269,8 +270,8 @@ def test_a_swap_ends_when_the_wanted_shift_is_cancelled(world, shift, other):
 
 
 def test_the_clerks_of_the_nearest_organization_are_told(world):
-    assert seeking.clerks_of(world.station) == [world.chen.account_id]
-    assert seeking.clerks_of(world.town) == []
+    assert seeking.staff_of(world.station, Role.CLERK) == [world.chen.account_id]
+    assert seeking.staff_of(world.town, Role.CLERK) == []
 
 
 # --- the pages ------------------------------------------------------------------------------------------------
