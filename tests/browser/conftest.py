@@ -65,10 +65,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
-    browser = playwright.chromium.launch(
-        executable_path=installed.ensure(),
-        args=["--no-sandbox", "--disable-gpu", "--renderer-process-limit=1", "--process-per-site"],
-    )
+    browser = playwright.chromium.launch(executable_path=installed.ensure(), args=["--no-sandbox"])
     yield browser
     browser.close()
 

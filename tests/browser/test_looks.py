@@ -2,27 +2,30 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import product
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from blueprints.claims import actions as claims
-from blueprints.claims.models import Act
+from blueprints.claims import linking, links
+from blueprints.claims.models import Act, LinkKind
+from blueprints.posts.models import Post, Shift
 from blueprints.records import actions as records
+from core.db import db
 from tests.browser.person import Person, barriers
 from tests.browser.scenes import LIBRARY, claimed, offered, prepared
-from tests.factories import HOUR, START, World
+from tests.browser.test_kiosk import paired
+from tests.factories import BEFORE, HOUR, START, World
+from tests.series import samples
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
 Comes = Callable[..., Person]
-Windows = Callable[[str, dict[str, Any]], dict[str, Page]]
+Windows = Callable[[str], dict[str, Page]]
 Place = tuple[str, str, list[int]]  # who opens it, the path, and the widths at which axe-core judges it
 NOW = START + 3 * HOUR
-HEIGHTS = {390: 844, 1024: 768, 1440: 900}
-PHONE, ALL = [390], list(HEIGHTS)
-LOOKS = [("normal.light", ALL), ("normal.dark", ALL), ("elder.light", ALL), ("elder.dark", PHONE)]
-NARROW = {"viewport": {"width": 320, "height": 640}}
+HEIGHTS = {320: 640, 390: 844, 1024: 768, 1440: 900}
+PHONE, ALL = [390], [390, 1024, 1440]
 # Who sticks out, so that a failure says where to look.
 WIDEST = """() => [...document.querySelectorAll("body *")]
     .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
@@ -34,27 +37,61 @@ def places(world: World, at: Callable[[datetime], None]) -> list[Place]:
     """The pages of the journeys with something on them: one shift is over, one runs, one is to come."""
     over, runs = offered(world, "楼门敲门岗"), offered(world, "护河巡查岗", starts_at=START + 2.5 * HOUR)
     coming = offered(world, LIBRARY, starts_at=START + 120 * HOUR)
-    done, _running, _held = [claimed(shift, world.lin) for shift in (over, runs, coming)]
+    done, _running, held = [claimed(shift, world.lin) for shift in (over, runs, coming)]
     record = _served(world, over, done)
+    post, series, wall = _more(world, coming)
     at(NOW)
     return [
         ("visitor", "/", ALL),
         ("visitor", "/sign-in", PHONE),
         ("visitor", "/registration", PHONE),
-        ("visitor", "/registration?division=330402010028", ALL),
+        ("visitor", "/registration?division=330402010028", PHONE),
         ("lin", f"/shifts/{coming}", ALL),
         ("lin", "/me", PHONE),
-        ("lin", "/me/schedule", ALL),
+        ("lin", "/me/schedule", PHONE),
         ("lin", "/me/records", ALL),
         ("lin", "/check-in", PHONE),
         ("lin", "/me/inbox", PHONE),
+        ("lin", "/me/channels", PHONE),
+        ("lin", "/me/certificates", PHONE),
+        ("lin", "/me/second-step", PHONE),
+        ("lin", "/me/absences", PHONE),
+        ("lin", "/me/card", PHONE),
+        ("lin", "/me/pin", PHONE),
+        ("lin", f"/claims/{held}/stand-in", PHONE),
+        ("lin", f"/shifts/{coming}/party", PHONE),
+        ("lin", f"/series/{series}", ALL),
+        ("visitor", "/verify", PHONE),
+        ("visitor", "/roots", PHONE),
+        ("visitor", f"/wall/{wall}", [1024, 1440]),
+        ("tablet", "/kiosk", [1024]),
+        ("tablet", "/kiosk/entry", [1024]),
         ("chen", "/desk", PHONE),
         ("chen", "/desk/posts/new", ALL),
         ("chen", f"/desk/shifts/{runs}/roster", ALL),
         ("chen", f"/desk/shifts/{over}/hand-in", PHONE),
+        ("chen", f"/desk/shifts/{over}/sheet", [1024]),
+        ("chen", f"/desk/shifts/{over}/absences", PHONE),
+        ("chen", f"/desk/posts/{post}/series/new", ALL),
+        ("chen", f"/desk/series/{series}", ALL),
+        ("chen", "/desk/months", PHONE),
+        ("chen", "/desk/requests", PHONE),
+        ("chen", "/desk/tablets", PHONE),
+        ("chen", f"/desk/organizations/{world.station.id}/screens", PHONE),
+        ("chen", "/desk/certificates", PHONE),
+        ("chen", "/desk/offline-acts", PHONE),
         ("wu", "/desk/records", ALL),
-        ("wu", f"/desk/records/{record}", ALL),
+        ("wu", f"/desk/records/{record}", PHONE),
     ]
+
+
+def _more(world: World, shift_id: int) -> tuple[int, int, str]:
+    """A post that repeats, and the wall of the station: the ids of post and series, and the secret of the wall."""
+    with prepared():
+        post = db.session.get_one(Shift, shift_id).post_id
+        series = samples.made(world, db.session.get_one(Post, post), samples.row(3))
+        link = linking.renew(world.station.id, LinkKind.WALL, world.chen, now=BEFORE)
+        return post, series.id, links.token(link)
 
 
 def _served(world: World, shift: int, claim: int) -> int:
@@ -66,10 +103,42 @@ def _served(world: World, shift: int, claim: int) -> int:
 
 
 @pytest.fixture
-def windows(world: World, comes: Comes) -> Windows:
-    """Everybody's page with the look they chose."""
+def windows(world: World, comes: Comes, address: str) -> Windows:
+    """Everybody's page in the view they chose, `normal` or `elder`."""
     accounts = {"visitor": None, "lin": world.lin.account_id, "chen": world.chen.account_id, "wu": world.wu.account_id}
-    return lambda look, device: {name: comes(device, account, look).page for name, account in accounts.items()}
+
+    def open_all(mode: str) -> dict[str, Page]:
+        pages = {name: comes({}, account, f"{mode}.light").page for name, account in accounts.items()}
+        return pages | {"tablet": paired(world, comes, address, {}, BEFORE)[0].page}
+
+    return open_all
+
+
+@pytest.mark.parametrize("mode", ["normal", "elder"])
+def test_every_page_is_whole_and_without_barriers(places: list[Place], windows: Windows, mode: str) -> None:
+    found: list[str] = []
+    pages = windows(mode)
+    for who, path, widths in places:
+        opens(pages[who], path)
+        for width, theme in product(widths, ("light", "dark")):
+            turns(pages[who], width, theme)
+            found += [f"{width} {theme}: {barrier}" for barrier in barriers(pages[who])]
+        found += overflow(pages[who])
+    assert not found, "\n".join(found)
+
+
+def test_the_view_and_the_colours_are_switched_on_the_page(world: World, comes: Comes) -> None:
+    offered(world)
+    visitor = comes({})
+    visitor.opens("/?free=1")
+    foot = visitor.page.get_by_role("contentinfo")
+    visitor.follows("Dark", foot)
+    expect(visitor.page.locator("html[data-theme=dark]")).to_be_visible()
+    visitor.follows("Easy view", foot)
+    expect(visitor.page.locator("html[data-mode=elder][data-theme=dark]")).to_be_visible()
+    visitor.reads("Find something to do")
+    visitor.is_at(r"/\?free=1")
+    visitor.finds_no_barrier()
 
 
 def opens(page: Page, path: str) -> None:
@@ -78,35 +147,20 @@ def opens(page: Page, path: str) -> None:
     assert page.url.endswith(path), page.url
 
 
-@pytest.mark.parametrize(("look", "allowed"), LOOKS, ids=[look for look, _allowed in LOOKS])
-def test_no_barrier_on_phone_tablet_and_desktop(
-    places: list[Place], windows: Windows, look: str, allowed: list[int]
-) -> None:
-    found: list[str] = []
-    pages = windows(look, {})
-    for who, path, widths in places:
-        opens(pages[who], path)
-        for width in sorted({*widths} & {*allowed}):
-            pages[who].set_viewport_size({"width": width, "height": HEIGHTS[width]})
-            found += [f"{width}: {barrier}" for barrier in barriers(pages[who])]
-    assert not found, "\n".join(found)
-
-
-@pytest.mark.parametrize("look", ["normal.auto", "elder.auto"])
-def test_nothing_is_wider_than_a_narrow_screen_even_with_large_text(
-    places: list[Place], windows: Windows, look: str
-) -> None:
-    found: list[str] = []
-    pages = windows(look, NARROW)
-    for who, path, _widths in places:
-        opens(pages[who], path)
-        found += overflow(pages[who])
-        pages[who].evaluate("document.documentElement.style.fontSize = '212.5%'")  # twice the usual 106.25 %
-        found += overflow(pages[who])
-    assert not found, "\n".join(found)
+def turns(page: Page, width: int, theme: str = "light") -> None:
+    """Turn the page to this width, in these colours; colours are an attribute of the page and nothing else."""
+    page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+    page.evaluate("(theme) => { document.documentElement.dataset.theme = theme }", theme)
 
 
 def overflow(page: Page) -> list[str]:
-    """By how much the page must be pushed sideways to read it all, and what sticks out."""
+    """What sticks out of a narrow screen, with text of the usual size and of twice that."""
+    turns(page, 320)
+    usual = _sticks_out(page)
+    page.evaluate("document.documentElement.style.fontSize = '212.5%'")  # usually 106.25 %
+    return usual + _sticks_out(page)
+
+
+def _sticks_out(page: Page) -> list[str]:
     over = page.evaluate("document.scrollingElement.scrollWidth - innerWidth")
     return [f"{page.url} is {over} px too wide: {page.evaluate(WIDEST)}"] if over > 0 else []
