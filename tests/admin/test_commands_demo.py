@@ -7,7 +7,17 @@ from sqlalchemy import func, select
 
 from blueprints.admin import demo, doctor
 from blueprints.admin.cli import keep_time, welcome
-from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch, Source
+from blueprints.claims.models import (
+    Act,
+    Claim,
+    ClaimState,
+    EvidenceClass,
+    Handover,
+    HandoverState,
+    Punch,
+    Shortfall,
+    Source,
+)
 from blueprints.identity.models import Account, Guardianship, Volunteer, VolunteerState
 from blueprints.organizations.models import Organization, OrganizationKind, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
@@ -74,7 +84,12 @@ def shifts_are_there(now) -> None:
     assert count(Shift.starts_at > now, Shift.state == ShiftState.OPEN) >= 30
     assert count(Shift.state == ShiftState.CANCELLED) == 1
     assert count(Shift.moved_at.is_not(None)) == 1
-    assert count(Claim.state == ClaimState.OFFERED) == 1
+    assert count(Claim.state == ClaimState.OFFERED, Claim.source == Source.OWN) == 1
+    assert count(Claim.state == ClaimState.OFFERED, Claim.source == Source.GROUP) == 1
+    assert count(Claim.state == ClaimState.REQUESTED) >= 1
+    assert count(Handover.state == HandoverState.OPEN) == 2
+    assert count(Shortfall.held < Shortfall.minimum) == 1
+    assert count(Shift.opens_at > now) == 1
     assert count(Claim.state == ClaimState.WAITING) >= 3
     assert count(Claim.state == ClaimState.LATE) == 1
     assert count(Post.state == PostState.DRAFT) == 1
