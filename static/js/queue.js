@@ -44,10 +44,11 @@
 
   // --- sending
 
-  let trouble = kept || copies ? "offline" : "", conflicts = 0, sent = false;
+  let trouble = kept || copies ? "offline" : "", conflicts = 0, sent = false, later;
   const send = () => navigator.locks
-    ? navigator.locks.request("rengang queue", { ifAvailable: true }, (lock) => lock && empty())
+    ? navigator.locks.request("rengang queue", { ifAvailable: true }, (lock) => lock ? empty() : soon())
     : empty();
+  const soon = () => { clearTimeout(later); later = setTimeout(send, 2000); }; // a try that began without a network still holds on
   const empty = async () => {
     try {
       for (let acts = await all(); acts.length; acts = await all()) {
