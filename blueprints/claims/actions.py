@@ -501,7 +501,7 @@ def _call_off(shift: Shift, reason: str, now: datetime) -> None:
         _told(claimed, shift, NoticeKind.SHIFT_CANCELLED, now, reason=reason)
     _end_handovers(shift, now)  # of people elsewhere who wanted to come here
     posts.mark_cancelled(shift, reason, now=now)
-    _announce(shift, db.session.get_one(Post, shift.post_id), BulletinKind.SHIFT_CANCELLED, now)
+    announce_shift(shift, BulletinKind.SHIFT_CANCELLED, now)
 
 
 def _require_reason(shift_id: int, reason: str) -> None:
@@ -927,6 +927,11 @@ def _told(claimed: Claim, shift: Shift, kind: NoticeKind, now: datetime, **value
     post = db.session.get_one(Post, shift.post_id)
     values |= {"title": post.title, "starts": shift.starts_at, "ends": shift.ends_at}
     tell(volunteer.account_id, kind, now=now, path=f"/shifts/{shift.id}", **values)
+
+
+def announce_shift(shift: Shift, kind: BulletinKind, now: datetime, **values: Any) -> None:
+    """Tell the group chats of the station about a shift; nothing about a person may be among the values."""
+    _announce(shift, db.session.get_one(Post, shift.post_id), kind, now, **values)
 
 
 def _announce(shift: Shift, post: Post, kind: BulletinKind, now: datetime, **values: Any) -> None:

@@ -10,7 +10,7 @@ from blueprints.claims.models import ClaimState, Remedy, Shortfall, ShortfallAns
 from blueprints.claims.parties import answer_by
 from blueprints.identity.models import Volunteer
 from blueprints.messages.actions import tell
-from blueprints.messages.models import Notice, NoticeKind
+from blueprints.messages.models import BulletinKind, Notice, NoticeKind
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core.actor import Actor, Role
@@ -32,6 +32,7 @@ def ask_due(now: datetime) -> int:
         path = f"/desk/shifts/{shift.id}/shortfall"
         numbers = {"held": row.held, "minimum": row.minimum}
         actions.tell_clerks(shift, NoticeKind.SHIFT_SHORT, now, path=path, **numbers)
+        actions.announce_shift(shift, BulletinKind.SHIFT_SHORT, now, count=row.held, needed=row.minimum)
         asked += 1
     return asked
 

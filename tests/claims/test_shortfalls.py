@@ -8,8 +8,10 @@ from sqlalchemy import select
 from blueprints.admin import worker
 from blueprints.claims import actions, shortfalls, shortness
 from blueprints.claims.models import Claim, ClaimState, Remedy, Shortfall, ShortfallAnswer, Source
-from blueprints.messages.models import Notice, NoticeKind
+from blueprints.messages.models import Bulletin, BulletinKind, Notice, NoticeKind, Robot, RobotKind
+from blueprints.messages.words import announced
 from blueprints.posts.models import Category, ShiftState
+from core import vault
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import claim, kinds
@@ -22,6 +24,7 @@ from tests.factories import (
     make_shift,
     make_volunteer,
     make_world,
+    saved,
     sign_in,
 )
 
@@ -50,6 +53,18 @@ def short(world, shift):
     claim(shift, world.lin)
     assert worker.keep_places(now=CUT_OFF) == 1
     return shift
+
+
+def test_the_group_chat_of_the_station_hears_how_many_are_missing_and_no_name(world, shift):
+    robot = Robot(organization_id=world.station.id, kind=RobotKind.WECOM, name="站点群", sealed=vault.seal("{}"))
+    robot.created_at, robot.created_by_id = BEFORE, world.qian.account_id
+    saved(robot)
+    claim(shift, world.lin)
+    worker.keep_places(now=CUT_OFF)
+    bulletin = db.session.scalars(select(Bulletin)).one()
+    assert bulletin.kind is BulletinKind.SHIFT_SHORT
+    assert "1 of at least 2" in announced(bulletin)
+    assert "林" not in announced(bulletin)
 
 
 def told(account_id):
