@@ -3,6 +3,7 @@
 import unicodedata
 from typing import Any
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, StringField, TextAreaField
 from wtforms.validators import StopValidation, ValidationError
@@ -34,7 +35,9 @@ class Form(FlaskForm):
             return unbound_field.bind(form=form, filters=filters, **options)
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
-            """What was sent; else what was typed here before the session ran out."""
+            """What was sent as a form, never JSON; else what was typed here before the session ran out."""
+            if not (formdata is None or hasattr(formdata, "getlist")) and request.method == "POST" and request.is_json:
+                return request.form
             given = super().wrap_formdata(form, formdata)
             return drafts.kept() if given is None else given
 
