@@ -112,6 +112,21 @@ def sends_the_same_again(clerk: Person, queue: list[dict[str, Any]], world: Worl
     assert (len(sent()), present(world)) == (4, {"林小满": 1, "周晓航": 1})
 
 
+def test_what_waits_and_the_search_do_not_lie_on_each_other(
+    world: World, comes: Comes, shift: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blueprints.claims.desk.SEARCH_FROM", 1)
+    chen = comes(TABLET, world.chen.account_id)
+    opens_the_roster(chen, shift)
+    search = chen.page.locator(".roster-search")
+    expect(search).to_have_css("position", "sticky")
+    network(chen, on=False)
+    marks(chen, "Check in", "林小满")
+    waits(chen, 1)
+    expect(search).to_have_css("position", "static")
+    expect(chen.page.locator("#queue")).to_have_css("position", "sticky")
+
+
 def test_after_a_sign_in_in_between_the_queue_is_sent(world: World, comes: Comes, shift: int) -> None:
     phone, chen = with_password(world.chen.account_id), comes(TABLET, world.chen.account_id)
     opens_the_roster(chen, shift)
