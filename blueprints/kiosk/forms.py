@@ -41,7 +41,7 @@ class EntryForm(Form):
         lazy("Volunteer number or card"),
         [Filled(lazy("Please type your volunteer number, or hold your card to the camera.")), AtMost(200)],
     )
-    pin = PasswordField(lazy("PIN"), [Digits(4, 8)], description=lazy("Six digits. Not needed with a card."))
+    pin = PasswordField(lazy("PIN"), [Digits(6, 6)], description=lazy("Six digits. Not needed with a card."))
 
 
 class NewPinForm(Form):

@@ -88,6 +88,14 @@ def test_a_wrong_pin_and_a_number_that_does_not_exist_get_the_same_answer(world,
     assert punches(held) == []
 
 
+@pytest.mark.parametrize("pin", ["1234", "12345678", "😀"])
+def test_what_cannot_be_a_pin_is_told_as_the_page_told_it_before(world, kiosk, held, pin):
+    answer = enter(kiosk, world.lin.number, pin)
+    assert answer.status_code == 422
+    assert "Please type 6 digits." in answer.text
+    assert "Six digits. Not needed with a card." in answer.text
+
+
 def test_a_pin_tried_a_thousand_times_neither_succeeds_nor_locks_out_for_good(world, kiosk, held, at, monkeypatch):
     number, tried = with_pin(world.lin), []
     fits = passwords.fits
