@@ -47,7 +47,7 @@ def make_organization(
 
 def make_account(name: str = "林小满", **values: Any) -> Account:
     number = next(_numbers)
-    values.setdefault("phone", f"+861990000{number:04d}")
+    values.setdefault("phone", f"+86199{number:08d}")
     values.setdefault("claimed_at", BEFORE)
     return saved(Account(name=name, created_at=BEFORE, **values))
 

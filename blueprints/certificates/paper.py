@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -170,7 +171,9 @@ def sign(pdf: bytes, certificate_pem: str, private_pem: str, *, reason: str) -> 
         field_name="Signature", reason=reason, md_algorithm="sha256", subfilter=fields.SigSeedSubFilter.PADES
     )
     out = io.BytesIO()
-    signers.PdfSigner(told, signer=signer).sign_pdf(writer.IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out)
+    sign_ = signers.PdfSigner(told, signer=signer).sign_pdf
+    with ThreadPoolExecutor(1) as thread:  # the library runs an event loop, and this thread may have one already
+        thread.submit(sign_, writer.IncrementalPdfFileWriter(io.BytesIO(pdf)), output=out).result()
     return out.getvalue()
 
 

@@ -240,7 +240,8 @@ VALUES = {
     "title": LONG, "where": LONG, "reason": LONG, "organization": LONG, "starts": START.isoformat(), "place": 12,
     "ends": (START + HOUR).isoformat(), "until": START.isoformat(), "minutes": 150, "position": 3, "role": "clerk",
     "skill": "nursing", "phone": "199****0001", "person": LONG, "giver": LONG, "other_title": LONG,
-    "other_starts": START.isoformat(), "other_ends": START.isoformat(), "left": 3,
+    "other_starts": START.isoformat(), "other_ends": START.isoformat(), "left": 3, "held": 1, "minimum": 2,
+    "number": "RG2099050412345678",
 }  # fmt: skip
 
 

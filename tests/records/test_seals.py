@@ -175,22 +175,23 @@ def test_many_rows_are_sealed_in_batches_and_in_order(sealed, monkeypatch):
     assert any("gone" in fault for fault in faults())
 
 
-def test_the_worker_seals_makes_the_root_and_keeps_it_outside(sealed, app, monkeypatch):
+def test_the_worker_seals_makes_the_root_and_keeps_it_outside(sealed, app, monkeypatch, tmp_path):
     make_shift(make_post(sealed.station))
     monkeypatch.setattr(clock, "now", lambda: DONE + 5 * DAY)
+    monkeypatch.setitem(app.config, "INSTANCE", tmp_path)  # roots of other tests are of other databases
     corrections.propose(
         db.session.scalar(select(LedgerEntry.record_id)), 60, sealed.wu, reason="多记", now=DONE + 4 * DAY
     )
     db.session.commit()
     assert worker.keep_seals(now=DONE + 5 * DAY) > 0
     kept = (app.config["INSTANCE"] / worker.ROOTS).read_text().splitlines()
+    assert len(kept) == 1
     assert seals.published(kept[-1]).day == clock.today(DONE + 4 * DAY)
     result = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert result.exit_code == 0, result.output
     tamper("UPDATE ledger_entry SET minutes = minutes + 1")
     result = app.test_cli_runner().invoke(args=["audit", "verify"])
     assert (result.exit_code, "was changed" in result.output) == (1, True)
-    (app.config["INSTANCE"] / worker.ROOTS).unlink()
 
 
 def test_the_roots_are_printed_to_be_kept_elsewhere(sealed, app):
