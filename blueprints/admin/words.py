@@ -130,6 +130,7 @@ ACTIONS: dict[str, Any] = {
     "correction proposed": lazy("proposed a correction of an entry"),
     "corrected": lazy("corrected an entry"),
     "correction declined": lazy("declined a correction of an entry"),
+    "card taken back": lazy("took back the card of somebody"),
     "certificate requested": lazy("asked for a stamped certificate"),
     "certificate checked": lazy("checked a request for a certificate"),
     "certificate issued": lazy("issued a certificate"),

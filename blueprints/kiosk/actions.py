@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from blueprints.claims import actions as claims
 from blueprints.claims import queries as attendance
@@ -294,7 +296,7 @@ def issue_card(volunteer: Volunteer, actor: Actor, organization_id: int | None, 
     elif actor.volunteer_id != volunteer.id:
         raise Refusal(_("Only the person and their station can make a card."))
     lock(Volunteer, volunteer.id)
-    revoke_card(volunteer.id, now=now)
+    _void_card(volunteer.id, now=now)
     card = Card(volunteer_id=volunteer.id, serial=queries.last_serial(volunteer.id) + 1, issued_at=now)
     card.issued_by_id = actor.account_id
     db.session.add(card)
@@ -303,11 +305,21 @@ def issue_card(volunteer: Volunteer, actor: Actor, organization_id: int | None, 
     return card
 
 
-def revoke_card(volunteer_id: int, *, now: datetime) -> None:
-    """A lost card opens nothing any more."""
-    if card := queries.card_of(volunteer_id):
+def revoke_card(volunteer_id: int, actor: Actor, organization_id: int, *, now: datetime) -> None:
+    """A lost card opens nothing any more; a clerk of the station takes it back for somebody who came."""
+    _require_clerk(actor, db.session.get_one(Organization, organization_id))
+    volunteer = lock(Volunteer, volunteer_id)
+    if card := _void_card(volunteer_id, now=now):
+        about = {"organization_id": organization_id, "about_id": volunteer.account_id}
+        audit.note("card taken back", card, actor_id=actor.account_id, now=now, **about)
+
+
+def _void_card(volunteer_id: int, *, now: datetime) -> Card | None:
+    card = queries.card_of(volunteer_id)
+    if card:
         card.revoked_at = now
         db.session.flush()
+    return card
 
 
 def holder(number: str, serial: int) -> Volunteer:
@@ -350,8 +362,11 @@ def _raise(claim_id: int, kind: FlagKind, now: datetime, details: dict[str, int]
     flag = flag or Flag(claim_id=claim_id, kind=kind, punch_id=punch_id)
     flag.details, flag.raised_at = details, now
     flag.looked_at = flag.looked_by_id = None
-    db.session.add(flag)
-    db.session.flush()
+    with (
+        suppress(IntegrityError),
+        db.session.begin_nested(),
+    ):  # somebody raised the same at this moment: a flag blocks nothing
+        db.session.add(flag)
 
 
 def look_at(flag_id: int, actor: Actor, *, now: datetime) -> Flag:
@@ -429,7 +444,7 @@ def _let_go(leaving: Departure) -> None:
     """Who leaves takes the PIN, the card, the phone and every place along."""
     if leaving.volunteer_id is None:
         return
-    revoke_card(leaving.volunteer_id, now=leaving.now)
+    _void_card(leaving.volunteer_id, now=leaving.now)
     db.session.execute(db.delete(Pin).where(Pin.volunteer_id == leaving.volunteer_id))
     theirs = select(Punch.id).join(Claim, Claim.id == Punch.claim_id).where(Claim.volunteer_id == leaving.volunteer_id)
     db.session.execute(db.delete(Sighting).where(Sighting.punch_id.in_(theirs)))

@@ -216,7 +216,7 @@ def revoke_card(volunteer_id: int) -> ResponseReturnValue:
 
 
 def _revoked(volunteer_id: int) -> ResponseReturnValue:
-    actions.revoke_card(volunteer_id, now=clock.now())
+    actions.revoke_card(volunteer_id, actor(), _station(volunteer_id), now=clock.now())
     flash(_("The card is no longer good."), "success")
     return see_other(url_for(".person", volunteer_id=volunteer_id))
 

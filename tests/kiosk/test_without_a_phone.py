@@ -14,6 +14,7 @@ from blueprints.kiosk import actions, queries, signs
 from blueprints.kiosk.models import Card, Origin, Pin
 from blueprints.messages.models import Notice, NoticeKind
 from core import passwords
+from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import claim
@@ -273,7 +274,7 @@ def test_a_reissued_or_revoked_card_opens_nothing(world, kiosk, held):
     new = with_card(world, world.lin)
     assert "no longer good" in enter(kiosk, old).text
     assert [card.serial for card in db.session.scalars(db.select(Card).order_by(Card.id))] == [1, 2]
-    actions.revoke_card(world.lin.id, now=START)
+    actions.revoke_card(world.lin.id, world.chen, world.station.id, now=START)
     db.session.commit()
     assert "no longer good" in enter(kiosk, new).text
     assert punches(held) == []
@@ -323,3 +324,12 @@ def test_nothing_of_people_is_in_the_page_and_nothing_is_remembered(world, kiosk
     page = kiosk.get("/kiosk/entry").text
     assert world.lin.number not in page
     assert page.count('autocomplete="off"') >= 3
+
+
+def test_only_the_station_takes_a_card_back_and_it_is_traced(world, kiosk, held):
+    with_card(world, world.lin)
+    with pytest.raises(Refusal):
+        actions.revoke_card(world.lin.id, world.gu, world.station.id, now=START)
+    actions.revoke_card(world.lin.id, world.chen, world.station.id, now=START)
+    traced = db.session.scalars(db.select(AuditEntry).where(AuditEntry.action == "card taken back")).one()
+    assert (traced.actor_id, traced.about_id) == (world.chen.account_id, world.lin.account_id)

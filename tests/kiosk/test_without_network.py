@@ -109,7 +109,7 @@ def test_a_third_card_is_asked_about_and_not_dropped(held, card, queue):
 
 
 def test_a_card_that_was_revoked_waits_for_the_clerk_who_added_the_tablet(client, world, held, card, queue):
-    actions.revoke_card(world.lin.id, now=START)
+    actions.revoke_card(world.lin.id, world.chen, world.station.id, now=START)
     db.session.commit()
     assert queue.sends([queue.shows(card, START)]) == ["conflict"]
     assert punches(held) == []
