@@ -144,12 +144,31 @@ def _begin_on_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def lent() -> Iterator[Any]:
-    """A connection of the driver, from the pool and back to it; whatever was begun is rolled back then."""
+    """A connection of the driver, from the pool and back to it, for a query that needs no transaction.
+
+    A query of its own sees one moment anyway; to begin and to roll back would be two more ways to PostgreSQL.
+    """
     connection = db.engine.raw_connection()
     try:
-        yield connection
+        with _without_transaction(connection, db.engine.dialect):
+            yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def _without_transaction(connection: Any, dialect: Dialect) -> Iterator[None]:
+    """SQLite begins none by itself; a connection that broke meanwhile has nothing to be set back."""
+    if dialect.name != "postgresql":
+        yield
+        return
+    driver = connection.driver_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
 
 
 class Question:
