@@ -4,7 +4,7 @@ import base64
 import datetime as dt
 import enum
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -91,6 +91,7 @@ class Base(DeclarativeBase):
 
 
 M = TypeVar("M", bound=Base)
+T = TypeVar("T")
 
 
 def lock(model: type[M], id: int) -> M:
@@ -117,6 +118,16 @@ def reading() -> Iterator[None]:
 def only_reads() -> bool:
     """Whether the transaction that begins now is known to write nothing."""
     return _reading.get() or (has_request_context() and request.method in ("GET", "HEAD", "OPTIONS"))
+
+
+def once(name: str, read: Callable[[], T]) -> T:
+    """What `read` says, asked once in a request that only reads; one that writes asks anew each time."""
+    if not (has_request_context() and only_reads()):
+        return read()
+    if name not in request.environ:
+        request.environ[name] = read()
+    known: T = request.environ[name]
+    return known
 
 
 @event.listens_for(Engine, "connect")

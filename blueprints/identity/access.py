@@ -32,7 +32,8 @@ SECOND_STEP = "/me/second-step/new"
 def load_viewer() -> None:
     """Find out who is asking; core calls it once a request, before anything is locked."""
     token = session.get(TOKEN)
-    g.viewer = queries.asker(token, clock.now()) if token else None
+    g.viewer, along = queries.asker(token, clock.now()) if token else (None, {})
+    request.environ.update(along)
     if g.viewer:
         remember(g.viewer.session_id, clock.now())
 

@@ -1,11 +1,12 @@
 """Questions about people, their sessions and their roles."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, bindparam, case, func, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Select, String, bindparam, case, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import (
@@ -77,12 +78,23 @@ def actor_of(token: str, now: datetime) -> Actor | None:
     return actor_in(db.session.execute(SIGNED_IN, signed_in_with(token, now)).all())
 
 
-WHO = Question(SIGNED_IN)
+# What areas to the right want to know of whoever asks, in the same question: by a name, as a count about an account.
+ALONG: dict[str, Callable[[ColumnElement[int]], Select[int]]] = {}
 
 
-def asker(token: str, now: datetime) -> Actor | None:
-    """The same for a request that begins: nothing of it is written yet, so no session is needed."""
-    return actor_in(WHO.answer(**signed_in_with(token, now)))
+@cache
+def _who() -> Question:
+    """Written out once, when all areas have said what they want to know along."""
+    who = SIGNED_IN.subquery()
+    return Question(select(*who.c, *(about(who.c.account_id).scalar_subquery() for about in ALONG.values())))
+
+
+def asker(token: str, now: datetime) -> tuple[Actor | None, dict[str, int]]:
+    """The same for a request that begins, with what is known along: nothing of it is written yet, so no session is
+    needed."""
+    rows = list(_who().answer(**signed_in_with(token, now)))
+    along = rows[0][len(SIGNED_IN.selected_columns) :] if rows else ()
+    return actor_in(rows), dict(zip(ALONG, along, strict=False))
 
 
 def signed_in_with(token: str, now: datetime) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.orm import joinedload
 
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Session
 from blueprints.messages.models import (
     Channel,
@@ -33,7 +34,8 @@ def unread_of(account_id: ColumnElement[int]) -> Select[int]:
     return mine.where(_notice.c.account_id == account_id, _notice.c.read_at.is_(None))
 
 
-UNREAD = unread_of(bindparam("account"))  # every page asks this, so it is built once
+UNREAD = unread_of(bindparam("account"))
+identity.ALONG[KNOWN] = unread_of  # every page shows it, so it is asked with who is asking
 
 
 def unread(account_id: int) -> int:

@@ -6,17 +6,20 @@ from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, Setting
-from core.db import db
+from core.db import db, once
 
 
 def limit(name: Limit) -> int:
     """The number that holds in this city: its own setting, or the default."""
-    own = db.session.scalar(select(Setting.value).where(Setting.name == name))
-    return DEFAULTS[name][0] if own is None else own
+    return limits()[name]
 
 
 def limits() -> dict[Limit, int]:
-    """Every number of the rules as it holds in this city, in one query."""
+    """Every number of the rules as it holds in this city, in one query; a page asks it once."""
+    return once("rengang.limits", _limits)
+
+
+def _limits() -> dict[Limit, int]:
     own = dict(db.session.execute(select(Setting.name, Setting.value)).all())
     return {name: own.get(name, DEFAULTS[name][0]) for name in Limit}
 

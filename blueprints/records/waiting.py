@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import aliased, selectinload
 
 from blueprints.claims.models import Claim
+from blueprints.identity.models import Account
 from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -69,10 +70,12 @@ class Due:
 def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tuple[list[Group], bool]:
     """The shifts with entries that wait, the most urgent first, and whether there are more."""
     ids = _shift_ids(paths, page)
+    by = aliased(Account)
     waiting = queries.waiting(paths).join(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
-    found = list(db.session.scalars(waiting.where(Claim.shift_id.in_(ids[:SHIFTS_A_PAGE]))))
-    entries = entries_of(found, actor)
-    told = queries.names(record.handed_in_by_id for record in found)
+    named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name)
+    rows = db.session.execute(named.where(Claim.shift_id.in_(ids[:SHIFTS_A_PAGE]))).all()
+    entries = entries_of([record for record, _name in rows], actor)
+    told = {record.handed_in_by_id: name for record, name in rows}
     by_shift: dict[int, list[Entry]] = {}
     for entry in entries:
         by_shift.setdefault(entry.record.claim.shift_id, []).append(entry)

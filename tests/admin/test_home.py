@@ -138,4 +138,4 @@ def test_the_first_page_takes_eleven_queries_for_ten_shifts_and_for_one(app, cli
         make_shift(make_post(world.station, title=f"岗{number}"), starts_at=START + (24 + number) * HOUR)
         served(world, make_volunteer(f"徐{number}", world.station), out=bool(number % 2))
     assert count_queries(lambda: client.get("/desk")) == few
-    assert few <= 11
+    assert few <= 9

@@ -225,7 +225,7 @@ def test_the_roster_asks_the_database_as_often_for_two_people_as_for_twenty(chen
             assert chen.get(roster(shift)).status_code == 200
         return len(statements)
 
-    assert asked(2) == asked(20) <= 9
+    assert asked(2) == asked(20) <= 8
 
 
 @pytest.mark.usefixtures("held")

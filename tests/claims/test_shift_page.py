@@ -437,7 +437,7 @@ def test_a_holder_reads_what_was_seen_of_the_attendance(client, shift, world, li
 
 
 @pytest.mark.parametrize("situation", ["visitor", "free", "minor with a skill", "held", "waiting", "running"])
-def test_the_page_asks_at_most_nine_questions(client, world, at, situation):
+def test_the_page_asks_at_most_eight_questions(client, world, at, situation):
     shift = make_shift(make_post(world.station, skill=Skill.TUTORING if "skill" in situation else None), places=1)
     if situation == "waiting":
         claim(shift, world.zhou)
@@ -451,7 +451,7 @@ def test_the_page_asks_at_most_nine_questions(client, world, at, situation):
     db.session.refresh(shift)  # what the test itself asks does not count
     with counted() as asked:
         page_of(client, shift)
-    assert len(asked) <= 9 + 2  # the version and the tree of places, which this test never keeps
+    assert len(asked) <= 8 + 2  # the version and the tree of places, which this test never keeps
 
 
 def test_no_page_of_a_shift_has_two_primary_actions(client, shift, lin, world):
