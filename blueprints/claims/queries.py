@@ -412,20 +412,22 @@ def history(claim_id: int) -> list[Punch]:
 
 def open_punches(paths: Iterable[str], now: datetime) -> list[Claim]:
     """Held claims on shifts that are over where somebody came and was not seen to leave, within these subtrees."""
-    after = timedelta(minutes=organizations.limit(Limit.CHECK_OUT_AFTER_MINUTES))
+    after, undo = timedelta(minutes=organizations.limit(Limit.CHECK_OUT_AFTER_MINUTES)), aliased(Punch)
     over = (
-        select(Claim)
+        select(Claim, Punch)
+        .select_from(Claim)
         .join(Shift, Shift.id == Claim.shift_id)
         .join(Post, Post.id == Shift.post_id)
         .join(Organization, Organization.id == Post.organization_id)
+        .join(Punch, Punch.claim_id == Claim.id)
+        .outerjoin(undo, undo.undoes_id == Punch.id)
         .where(organizations.under(paths), Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None))
-        .where(Shift.ends_at < now - after, Shift.state == ShiftState.OPEN)
-        .where(select(Punch.id).where(Punch.claim_id == Claim.id).exists())
+        .where(Shift.ends_at < now - after, Shift.state == ShiftState.OPEN, Punch.act != Act.UNDO, undo.id.is_(None))
         .options(joinedload(Claim.shift).joinedload(Shift.post), joinedload(Claim.volunteer))
     )
-    found = list(db.session.scalars(over.order_by(Shift.ends_at)))
-    seen = attendances(claim.id for claim in found)
-    return [claim for claim in found if seen[claim.id].is_present]
+    rows = db.session.execute(over.order_by(Shift.ends_at, Claim.id, Punch.at, Punch.id)).all()
+    seen = paired(punch for _claim, punch in rows)
+    return [claim for claim in dict.fromkeys(claim for claim, _punch in rows) if seen[claim.id].is_present]
 
 
 def window(shift: Shift) -> tuple[datetime, datetime, datetime]:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
 from blueprints.claims import queries as claims
 from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, Punch
@@ -292,6 +292,11 @@ def flags(claim_ids: Iterable[int]) -> dict[int, list[Flag]]:
 def flagged(claim_ids: Iterable[int]) -> set[int]:
     """The claims of these with a flag."""
     return set(db.session.scalars(select(Flag.claim_id).where(Flag.claim_id.in_(list(claim_ids)))))
+
+
+def is_flagged(claim_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Whether the claim of a row has a flag, as a column of a larger question."""
+    return select(Flag.id).where(Flag.claim_id == claim_id).exists()
 
 
 def flag_within(flag_id: int, paths: Sequence[str]) -> Flag | None:

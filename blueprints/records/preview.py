@@ -1,19 +1,18 @@
 """What the clerk of a shift would hand in now, and what was handed in before."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.claims.queries import Attendance
-from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
 from blueprints.records.models import HeadCount, Mark, ServiceRecord
-from blueprints.records.queries import Reckoning
+from blueprints.records.queries import Held, Reckoning
 from core.actor import Actor
 
 
@@ -40,6 +39,7 @@ class Preview:
     records: tuple[tuple[Claim, ServiceRecord], ...]  # the latest entry of each person who has one
     here: tuple[Claim, ...]  # whom the system has seen, to hold a head count against
     count: HeadCount | None  # what was counted before
+    from_tablets: int  # acts that tablets sent and that wait for a person
     due_on: date
     confirmer: Organization | None
     is_over: bool
@@ -47,35 +47,29 @@ class Preview:
 
 def preview(shift: Shift, actor: Actor, now: datetime) -> Preview:
     """Read everything that the hand-in page shows."""
-    found = queries.with_records(shift)
-    waiting = [(claim, day) for claim, _record, day in found if claim.handed_in_at is None]
-    seen, limits = attendance.attendances(claim.id for claim, _day in waiting), organizations.limits()
-    odd = kiosk.flagged(claim.id for claim, _day in waiting)
+    roll = queries.with_records(shift)
+    waiting = [held for held in roll if held.claim.handed_in_at is None]
+    seen, limits = attendance.attendances(held.claim.id for held in waiting), organizations.limits()
     return Preview(
         shift,
-        tuple(
-            _line(claim, seen[claim.id], shift, day, limits, odd)
-            for claim, day in waiting
-            if seen[claim.id].is_complete
-        ),
-        tuple(claim for claim, _day in waiting if seen[claim.id].is_present),
-        tuple(claim for claim, _day in waiting if not seen[claim.id].spans),
-        tuple((claim, record) for claim, record, _day in found if record),
-        tuple(claim for claim, _record, _day in found if claim.handed_in_at or seen[claim.id].spans),
-        queries.latest_count(shift.id) if any(record for _claim, record, _day in found) else None,
+        tuple(_line(held, seen[held.claim.id], shift, limits) for held in waiting if seen[held.claim.id].is_complete),
+        tuple(held.claim for held in waiting if seen[held.claim.id].is_present),
+        tuple(held.claim for held in waiting if not seen[held.claim.id].spans),
+        tuple((held.claim, held.record) for held in roll if held.record),
+        tuple(held.claim for held in roll if held.claim.handed_in_at or seen[held.claim.id].spans),
+        roll[0].count if any(held.record for held in roll) else None,
+        roll[0].from_tablets if roll else 0,
         queries.due_on(shift, limits),
         _confirmer(shift.post.organization, seen.values(), actor),
         now >= shift.ends_at,
     )
 
 
-def _line(
-    claim: Claim, seen: Attendance, shift: Shift, day: int, limits: Mapping[Limit, int], odd: Collection[int]
-) -> Line:
+def _line(held: Held, seen: Attendance, shift: Shift, limits: Mapping[Limit, int]) -> Line:
     reckoning = queries.reckoning(seen, shift)
     below = queries.is_below_presence(reckoning.minutes, shift, limits[Limit.MINIMUM_PRESENCE_PERCENT])
-    levels = queries.levels_up(day + reckoning.minutes, shift.post.organization, limits)
-    return Line(claim, seen, reckoning, queries.marks(below, seen.evidence, levels, claim.id in odd))
+    levels = queries.levels_up(held.day + reckoning.minutes, shift.post.organization, limits)
+    return Line(held.claim, seen, reckoning, queries.marks(below, seen.evidence, levels, held.is_flagged))
 
 
 def _confirmer(organization: Organization, seen: Iterable[Attendance], actor: Actor) -> Organization | None:

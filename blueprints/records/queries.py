@@ -331,12 +331,6 @@ def differing_counts(record_ids: Iterable[int]) -> dict[int, HeadCount]:
     return {id: count for id, count in db.session.execute(found)}  # noqa: C416 - rows are no pairs for mypy
 
 
-def latest_count(shift_id: int) -> HeadCount | None:
-    """What was counted on the shift, the last time somebody handed in."""
-    counts = select(HeadCount).where(HeadCount.shift_id == shift_id)
-    return db.session.scalar(counts.order_by(HeadCount.id.desc()).limit(1))
-
-
 def handed_in_before(shift_id: int) -> int:
     """How many people of the shift were handed in already."""
     done = select(func.count(Claim.id)).where(Claim.shift_id == shift_id, Claim.state == ClaimState.HELD)
@@ -373,19 +367,35 @@ def are_within(record_ids: Iterable[int], paths: Iterable[str]) -> bool:
     return db.session.scalar(known.where(ServiceRecord.id.in_(ids), organizations.under(paths))) == len(ids)
 
 
-def with_records(shift: Shift) -> list[tuple[Claim, ServiceRecord | None, int]]:
-    """Held claims of the shift by place, each with its latest entry and what stands for the person on that day."""
-    later = aliased(ServiceRecord)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A held place with everything that handing in asks of it; the last two are the same for the whole shift."""
+
+    claim: Claim
+    record: ServiceRecord | None  # the latest entry
+    day: int  # minutes that stand for the person on that day
+    is_flagged: bool
+    count: HeadCount | None  # what was counted on the shift, the last time somebody handed in
+    from_tablets: int  # acts of the shift that wait for a person
+
+
+def with_records(shift: Shift) -> list[Held]:
+    """The held places of the shift by number, in one question."""
+    later, earlier = aliased(ServiceRecord), aliased(HeadCount)
     newest = select(func.max(later.id)).where(later.claim_id == Claim.id).scalar_subquery()
+    latest = select(func.max(earlier.id)).where(earlier.shift_id == shift.id).scalar_subquery()
     waits, counts = standing_on(Claim.volunteer_id, clock.today(shift.starts_at))
+    flagged, unsettled = kiosk.is_flagged(Claim.id), rollcall.open_on(shift.id)
     found = (
-        select(Claim, ServiceRecord, waits + counts)
+        select(Claim, ServiceRecord, waits + counts, flagged, HeadCount, unsettled)
+        .select_from(Claim)
         .outerjoin(ServiceRecord, ServiceRecord.id == newest)
+        .outerjoin(HeadCount, HeadCount.id == latest)
         .where(Claim.shift_id == shift.id, Claim.state == ClaimState.HELD)
         .order_by(Claim.place)
         .options(attendance.NAMED)
     )
-    return list(db.session.execute(found))
+    return [Held(*row) for row in db.session.execute(found)]
 
 
 def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased, selectinload
 
 from blueprints.claims.models import Claim
@@ -69,20 +69,20 @@ class Due:
 
 def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tuple[list[Group], bool]:
     """The shifts with entries that wait, the most urgent first, and whether there are more."""
-    ids = _shift_ids(paths, page)
     by = aliased(Account)
     waiting = queries.waiting(paths).join(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
     named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name)
-    rows = db.session.execute(named.where(Claim.shift_id.in_(ids[:SHIFTS_A_PAGE]))).all()
-    entries = entries_of([record for record, _name in rows], actor)
+    rows = db.session.execute(named.where(Claim.shift_id.in_(_shift_ids(paths, page)))).all()
     told = {record.handed_in_by_id: name for record, name in rows}
     by_shift: dict[int, list[Entry]] = {}
-    for entry in entries:
+    for entry in entries_of([record for record, _name in rows], actor):
         by_shift.setdefault(entry.record.claim.shift_id, []).append(entry)
-    return [_group(by_shift[id], told, today) for id in ids if id in by_shift], len(ids) > SHIFTS_A_PAGE
+    ids = sorted(by_shift, key=lambda id: (min(entry.record.due_on for entry in by_shift[id]), id))
+    return [_group(by_shift[id], told, today) for id in ids[:SHIFTS_A_PAGE]], len(ids) > SHIFTS_A_PAGE
 
 
-def _shift_ids(paths: Sequence[str], page: int) -> list[int]:
+def _shift_ids(paths: Sequence[str], page: int) -> Select[int]:
+    """The shifts of a page and the first of the next one, which tells that there is a next one."""
     urgent = (
         select(Claim.shift_id)
         .join(ServiceRecord, ServiceRecord.claim_id == Claim.id)
@@ -92,7 +92,8 @@ def _shift_ids(paths: Sequence[str], page: int) -> list[int]:
         .order_by(func.min(ServiceRecord.due_on), Claim.shift_id)
     )
     start = (page - 1) * SHIFTS_A_PAGE
-    return list(db.session.scalars(urgent.offset(start).limit(SHIFTS_A_PAGE + 1)))
+    some = urgent.offset(start).limit(SHIFTS_A_PAGE + 1).subquery()
+    return select(some.c.shift_id)
 
 
 def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:

@@ -145,12 +145,6 @@ def open_offline_acts() -> list[OfflineAct]:
     return queries.open_acts(asking) if asking and asking.can(Role.CLERK) else []
 
 
-@bp.app_template_global()
-def open_offline_acts_on(shift: Shift) -> int:
-    """How many acts of the shift are not settled yet."""
-    return queries.open_on(shift.id)
-
-
 @bp.get("/desk/offline-acts")
 @staff(Role.CLERK)
 def offline_acts() -> ResponseReturnValue:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import joinedload, undefer
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, or_, select
+from sqlalchemy.orm import aliased, joinedload, undefer
 
 from blueprints.claims import queries as claims
 from blueprints.claims.models import Act, Claim, Punch
@@ -53,10 +53,11 @@ def count_open(actor: Actor) -> int:
     return db.session.scalar(found) or 0
 
 
-def open_on(shift_id: int) -> int:
-    """How many acts of a shift could not be entered and wait for a person."""
-    waiting = select(func.count(OfflineAct.id)).join(OfflineAct.claim)
-    return db.session.scalar(waiting.where(Claim.shift_id == shift_id, OfflineAct.state == OfflineState.OPEN)) or 0
+def open_on(shift_id: int) -> ScalarSelect[int]:
+    """How many acts of a shift could not be entered and wait for a person, as a column of a larger question."""
+    theirs = aliased(Claim)
+    waiting = select(func.count(OfflineAct.id)).join(theirs, theirs.id == OfflineAct.claim_id)
+    return waiting.where(theirs.shift_id == shift_id, OfflineAct.state == OfflineState.OPEN).scalar_subquery()
 
 
 def open_acts_of(claim_id: int) -> list[OfflineAct]:
