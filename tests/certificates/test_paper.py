@@ -132,7 +132,7 @@ def signature_of(pdf):
     start, length, second, rest = map(int, found.groups())
     covered = pdf[start : start + length] + pdf[second : second + rest]
     assert second + rest == len(pdf), "the signature must cover the file to its end"
-    contents = bytes.fromhex(pdf[start + length + 1 : second - 1].decode().rstrip("0").ljust(2, "0") + "00")
+    contents = bytes.fromhex(pdf[start + length + 1 : second - 1].decode())  # zeros after it fill the place
     return covered, cms.ContentInfo.load(contents, strict=False)["content"]
 
 
