@@ -163,9 +163,10 @@ def _record_again(record_id: int, form: Form) -> Response:
 
 def _record_page(record: ServiceRecord, form: Form) -> Response:
     """One entry with everything; the form that was refused keeps its words."""
+    whole = entry.whole(record)
     return respond(
         "records/record.html",
-        whole=entry.whole(record),
+        whole=whole,
         judged=waiting.entries_of([record], actor())[0],
         form=form,
         marked_form=form if isinstance(form, MarkedForm) else MarkedForm(formdata=None),
@@ -173,13 +174,13 @@ def _record_page(record: ServiceRecord, form: Form) -> Response:
         correction_form=form if isinstance(form, CorrectionForm) else CorrectionForm(formdata=None),
         answer_form=form if isinstance(form, AnswerForm) else AnswerForm(formdata=None),
         may_mend=actor().may(Role.CLERK, record.organization.path),
-        **_about_correcting(record),
+        **_about_correcting(record, whole.undecided),
     )
 
 
-def _about_correcting(record: ServiceRecord) -> dict[str, Any]:
+def _about_correcting(record: ServiceRecord, waits: Correction | None) -> dict[str, Any]:
     """Who may propose a correction here, and who may decide on the one that waits."""
-    mine, waits = record.volunteer_id == actor().volunteer_id, queries.proposal(record.id)
+    mine = record.volunteer_id == actor().volunteer_id
     covers = any(actor().may(role, record.organization.path) for role in (Role.CLERK, Role.CONFIRMER))
     may_correct = record.state is RecordState.EFFECTIVE and covers and not mine and waits is None
     barred = corrections.undecidable_because(waits, record, actor()) if waits else None

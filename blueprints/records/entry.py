@@ -8,7 +8,7 @@ from blueprints.claims.queries import Attendance, Told
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
-from blueprints.records.models import WAITS, Deed, HeadCount, Mark, RecordState, ServiceRecord
+from blueprints.records.models import WAITS, Correction, CorrectionState, Deed, RecordState, ServiceRecord
 from blueprints.records.queries import Line, Proposed, Reckoning
 
 
@@ -27,13 +27,17 @@ class Whole:
     reckoning: Reckoning
     told: list[Told]
     history: tuple[Step, ...]
-    marks: tuple[Mark, ...]
-    count: HeadCount | None  # what was counted on the spot, if it differs
     decider: Organization | None  # who has to act, if it waits
     followed_by: int | None  # the entry that came after this one was returned
     worth: int  # what it counts today, corrections included
     lines: list[Line]  # what the ledger says of it
     corrections: list[Proposed]
+
+    @property
+    def undecided(self) -> Correction | None:
+        """The correction that waits for a decision; the database lets there be one."""
+        waits = (each.correction for each in self.corrections if each.correction.state is CorrectionState.PROPOSED)
+        return next(waits, None)
 
 
 def whole(record: ServiceRecord) -> Whole:
@@ -41,7 +45,6 @@ def whole(record: ServiceRecord) -> Whole:
     told, shift = attendance.told_history(record.claim_id), record.claim.shift
     lines = queries.ledger_of(record.id)
     seen = attendance.attendance_then(told, record.handed_in_at)
-    count = queries.differing_counts([record.id]).get(record.id)
     return Whole(
         record,
         shift,
@@ -49,8 +52,6 @@ def whole(record: ServiceRecord) -> Whole:
         queries.reckoning(seen, shift),
         told,
         _history(record),
-        queries.marks_of(record, differing=[record.id] if count else []),
-        count,
         queries.confirming_organization(record) if record.state in WAITS else None,
         queries.follower(record) if record.state is RecordState.RETURNED else None,
         sum(line.entry.minutes for line in lines) if lines else record.minutes,
