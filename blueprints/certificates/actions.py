@@ -63,6 +63,7 @@ def draft_own(volunteer_id: int, span: Span, *, address: str, now: datetime) -> 
 def draft_stamped(certificate_id: int, actor: Actor, *, address: str, now: datetime) -> Draft:
     """The paper that an organization issues, with its block for the seal; `actor` issues it."""
     asked = db.session.get_one(Certificate, certificate_id)
+    _require_decider(asked, actor, Role.CONFIRMER)  # nothing is signed for whoever may not issue it
     span = Span(asked.from_on, asked.until_on, asked.category, asked.organization_id)
     volunteer, account, lines = _told(asked.volunteer_id, span)
     organization = db.session.get_one(Organization, asked.organization_id)
@@ -273,12 +274,16 @@ def revoke(certificate_id: int, actor: Actor, *, reason: str, now: datetime) -> 
 def _decided(certificate_id: int, actor: Actor, *roles: Role) -> Certificate:
     """The certificate, locked, if this person decides for its organization and it is not their own."""
     asked = lock(Certificate, certificate_id)
+    _require_decider(asked, actor, *roles)
+    return asked
+
+
+def _require_decider(asked: Certificate, actor: Actor, *roles: Role) -> None:
     organization = db.session.get_one(Organization, asked.organization_id)
     if not any(actor.may(role, organization.path) for role in roles):
         raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
     if actor.volunteer_id == asked.volunteer_id:
         raise Refusal(_("This is your own certificate, so others decide on it."))
-    return asked
 
 
 def _move(certificate: Certificate, state: CertificateState) -> None:

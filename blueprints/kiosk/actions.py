@@ -127,7 +127,17 @@ def _own_tablet(tablet_id: int, actor: Actor) -> Tablet:
 
 def _require_clerk(actor: Actor, organization: Organization) -> None:
     if not actor.may(Role.CLERK, organization.path):
-        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+        raise _beyond(organization)
+
+
+def _require_near(volunteer_id: int, actor: Actor, now: datetime) -> None:
+    """A clerk gives PINs and cards to the station's own people and to whoever serves there, to nobody else."""
+    if queries.person_at_desk(volunteer_id, actor, now) is None:
+        raise _beyond(queries.station_of(volunteer_id))
+
+
+def _beyond(organization: Organization) -> Refusal:
+    return Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
 
 
 def _note(what: str, tablet: Tablet, actor: Actor | None, now: datetime) -> None:
@@ -249,6 +259,7 @@ def reset_pin(volunteer: Volunteer, pin_hash: str, organization_id: int, actor: 
     _require_clerk(actor, station)
     if volunteer.account_id == actor.account_id:
         raise Refusal(_("Set your own PIN on your own page."))
+    _require_near(volunteer.id, actor, now)
     pin = _pin_of(volunteer.id)
     pin.pin_hash, pin.is_first, pin.set_at = pin_hash, True, now
     pin.reset_at, pin.reset_by_id = now, actor.account_id
@@ -293,6 +304,7 @@ def issue_card(volunteer: Volunteer, actor: Actor, organization_id: int | None, 
     """A new card; the one before is good no more. `organization_id` is the clerk's station, None for one's own."""
     if organization_id is not None:
         _require_clerk(actor, db.session.get_one(Organization, organization_id))
+        _require_near(volunteer.id, actor, now)
     elif actor.volunteer_id != volunteer.id:
         raise Refusal(_("Only the person and their station can make a card."))
     lock(Volunteer, volunteer.id)
@@ -308,6 +320,7 @@ def issue_card(volunteer: Volunteer, actor: Actor, organization_id: int | None, 
 def revoke_card(volunteer_id: int, actor: Actor, organization_id: int, *, now: datetime) -> None:
     """A lost card opens nothing any more; a clerk of the station takes it back for somebody who came."""
     _require_clerk(actor, db.session.get_one(Organization, organization_id))
+    _require_near(volunteer_id, actor, now)
     volunteer = lock(Volunteer, volunteer_id)
     if card := _void_card(volunteer_id, now=now):
         about = {"organization_id": organization_id, "about_id": volunteer.account_id}

@@ -181,6 +181,8 @@ def test_other_offices_decide_nothing(world, record):
     for actor in (world.gu, world.pan, world.qian):
         with pytest.raises(Refusal, match="does not cover"):
             actions.check(made.id, actor, now=LATER)
+        with pytest.raises(Refusal, match="does not cover"):
+            actions.draft_stamped(made.id, actor, address=SITE, now=LATER)
 
 
 # --- keys, and leaving ------------------------------------------------------------------------------------------

@@ -333,3 +333,14 @@ def test_only_the_station_takes_a_card_back_and_it_is_traced(world, kiosk, held)
     actions.revoke_card(world.lin.id, world.chen, world.station.id, now=START)
     traced = db.session.scalars(db.select(AuditEntry).where(AuditEntry.action == "card taken back")).one()
     assert (traced.actor_id, traced.about_id) == (world.chen.account_id, world.lin.account_id)
+
+
+def test_a_clerk_gives_strangers_neither_pin_nor_card_whichever_way_is_taken(world):
+    for act in (
+        lambda: actions.reset_pin(world.lin, "x", world.other_station.id, world.gu, now=START),
+        lambda: actions.issue_card(world.lin, world.gu, world.other_station.id, now=START),
+        lambda: actions.revoke_card(world.lin.id, world.gu, world.other_station.id, now=START),
+    ):
+        with pytest.raises(Refusal, match="does not cover"):
+            act()
+    assert not db.session.scalars(db.select(Pin)).all()
