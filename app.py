@@ -33,6 +33,8 @@ from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
 from blueprints.identity import words as identity_words
+from blueprints.jobs import routes as jobs_routes
+from blueprints.jobs import words as jobs_words
 from blueprints.kiosk import desk as kiosk_desk
 from blueprints.kiosk import own as kiosk_own
 from blueprints.kiosk import routes as kiosk_routes
@@ -66,6 +68,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     second_step.bp,
     messages_routes.bp,
     messages_desk.bp,
+    jobs_routes.bp,
     posts_desk.bp,
     posts_templates.bp,
     claims_routes.bp,
@@ -99,6 +102,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 AREAS_WITH_WORDS = (
     identity_words,
     messages_words,
+    jobs_words,
     posts_words,
     claims_words,
     series_words,

@@ -14,7 +14,20 @@ from flask import Flask, Response, abort, request
 # The order is the cascade: each file is one @layer of this name.
 LAYERS = [
     *["tokens", "base", "layout", "nav", "flash", "button", "form", "badge", "card", "chips", "rows", "dates"],
-    *["table", "post", "roster", "unsent", "typing", "record", "outcome", "confirm", "desk", "empty", "pager"],
+    *[
+        "table",
+        "post",
+        "roster",
+        "unsent",
+        "typing",
+        "record",
+        "outcome",
+        "confirm",
+        "desk",
+        "empty",
+        "pager",
+        "progress",
+    ],
     *["elder", "utilities", "print"],
 ]
 SCRIPTS = ("vendor/htmx-4.0.1/htmx.min.js", "vendor/htmx-4.0.1/hx-ptag.min.js", "js/app.js")

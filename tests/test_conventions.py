@@ -78,7 +78,7 @@ QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "f
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
 VERBS += ["ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
-VERBS += ["keys"]
+VERBS += ["keys", "tasks"]
 VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
 QUESTIONS += ["seeking", "company", "shortness"]
 VERBS += ["handovers", "parties", "shortfalls"]
@@ -89,7 +89,7 @@ LAYERS = {
     for number, names in enumerate(
         [
             ["models"],
-            ["words", "wording", "rules", "pattern", "paper", "brake"],
+            ["words", "wording", "rules", "pattern", "paper"],
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,
@@ -237,7 +237,7 @@ def shown_enums() -> Iterator[Any]:
 
 def test_every_state_and_kind_has_its_word(app):
     words = app.extensions["words"]
-    unseen = {"Level", "GuardianMethod", "DeliveryState", "BulletinKind", "Purpose", "SlipPurpose"}
+    unseen = {"Level", "GuardianMethod", "DeliveryState", "BulletinKind", "Purpose", "SlipPurpose", "ChunkSide"}
     missing = [
         f"{kind.__name__}.{member.name}"
         for kind in set(shown_enums())

@@ -20,7 +20,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from blueprints.admin import actions, backup, catalogs, demo, doctor, links, queries, seed, worker
+from blueprints.admin import actions, backup, catalogs, demo, doctor, links, queries, seed, tasks, worker
 from blueprints.certificates import keys
 from blueprints.identity import actions as people
 from blueprints.identity.forms import e164
@@ -37,6 +37,7 @@ from core.refusal import Refusal
 from core.schema import MIGRATIONS
 
 EVERY_SECONDS = 20
+TASKS_EVERY_SECONDS = 3
 log = logging.getLogger("rengang.worker")
 
 
@@ -202,7 +203,7 @@ def _migrate_to(revision: str) -> None:
 @click.option("--once", is_flag=True, help="Do what is due now, then end.")
 @with_appcontext
 def worker_command(once: bool) -> None:
-    """Pass on lapsed offers, write reminders and send messages by every channel, every 20 seconds until stopped.
+    """Pass on lapsed offers, write reminders, send messages and work on tasks, until stopped.
 
     The serving site does the same by itself unless WORKER=off is set. Any number of workers may run: one works,
     the others wait to take over, and nothing is done twice. With --once the exit status is 1 if something failed.
@@ -218,18 +219,40 @@ def worker_command(once: bool) -> None:
     while done.is_partial:
         done = worker.work()
     sent, unsent = done.messages.total
+    finished = tasks.work_all(_holder(), keep_time)
     click.echo(
         f"offers {done.offers}, reminders {done.reminders}, shifts {done.shifts}, messages {sent}, not taken {unsent}"
+        f", tasks {finished}"
     )
     raise SystemExit(1 if done.crashes else 0)
 
 
 def run_worker(app: Flask, stop: threading.Event) -> None:
-    """Work whenever this process holds the lease, until told to stop."""
+    """Work whenever this process holds the lease, and on tasks beside it, until told to stop."""
     holder = _holder()
+    beside = threading.Thread(target=run_tasks, args=(app, holder, stop), name="tasks", daemon=True)
+    beside.start()
     while not stop.is_set():
         if not _round(app, holder):
             stop.wait(EVERY_SECONDS)
+    beside.join(5)
+
+
+def run_tasks(app: Flask, holder: str, stop: threading.Event) -> None:
+    """Work on one task after the other; a long one must not keep reminders and messages waiting."""
+    while not stop.is_set():
+        if not _task(app, holder, stop):
+            stop.wait(TASKS_EVERY_SECONDS)
+
+
+def _task(app: Flask, holder: str, stop: threading.Event) -> bool:
+    with app.app_context():
+        keep_time()
+        try:
+            return tasks.work_on_next(holder, stop)
+        except Exception:  # the database may be away for a while
+            log.exception("a task could not be worked on")
+            return False
 
 
 def _round(app: Flask, holder: str) -> bool:

@@ -7,12 +7,12 @@ from flask import Blueprint, Response, abort, current_app, flash, request, url_f
 from flask.typing import ResponseReturnValue
 
 from blueprints.certificates import actions, queries
-from blueprints.certificates.brake import Brake
 from blueprints.certificates.forms import MOST_CODES, CertificateForm, CodeForm, ManyCodesForm
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateState
 from blueprints.certificates.queries import Span
 from blueprints.identity.access import actor, public, volunteer_only
 from core import clock, vault
+from core.brake import Brake
 from core.db import db, reading
 from core.i18n import _
 from core.web import respond, see_other, submitted, text_arg

@@ -63,6 +63,8 @@ class NoticeKind(StrEnum):
     CERTIFICATE_DECLINED = "certificate_declined"
     CERTIFICATE_REVOKED = "certificate_revoked"
     CERTIFICATE_CHANGED = "certificate_changed"
+    JOB_DONE = "job_done"
+    JOB_FAILED = "job_failed"
     ATTENDANCE_SETTLED = "attendance_settled"
     NO_SHOW_NOTED = "no_show_noted"
     NO_SHOW_UNDONE = "no_show_undone"

@@ -36,6 +36,7 @@ _FIRST_WORDS = {
     "places": Topic.CHANGES,
     "record": Topic.RECORDS,
     "attendance": Topic.RECORDS,
+    "job": Topic.RECORDS,
     **dict.fromkeys(
         (
             *("registration", "grant", "slip", "password", "phone", "email", "account", "guardian", "skill"),

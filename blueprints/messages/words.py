@@ -145,6 +145,8 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.CERTIFICATE_CHANGED: lazy(
         "An entry in certificate %(number)s was corrected. Whoever checks it is told so; please print a new one."
     ),
+    K.JOB_DONE: lazy("Ready: %(title)s. You find it among your tasks."),
+    K.JOB_FAILED: lazy("“%(title)s” did not come to its end. The reason stands with the task."),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),
     K.NO_SHOW_NOTED: lazy(
         "%(organization)s noted that you did not come to “%(title)s”, %(when)s. If that is not right, say so here. "

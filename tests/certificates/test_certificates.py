@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import select
 
 from blueprints.certificates import actions, keys, queries
-from blueprints.certificates.brake import Brake
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateKind, CertificateState
 from blueprints.certificates.queries import Span
 from blueprints.claims.models import EvidenceClass
@@ -17,6 +16,7 @@ from blueprints.posts.models import Category
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from core.actor import Role
+from core.brake import Brake
 from core.db import db
 from core.refusal import Refusal, TooManyTries
 from tests.claims.test_claiming import kinds

@@ -19,6 +19,7 @@ from blueprints.identity.models import (
     SlipPurpose,
     VolunteerSkill,
 )
+from blueprints.jobs.models import Job
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
@@ -147,6 +148,7 @@ def ids(world):
         "evidence_id": picture.id,
         **ways_to_tell(world),
         "absence_id": absence.id,
+        "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
     }
 
 
