@@ -48,6 +48,7 @@ from blueprints.posts import templates as posts_templates
 from blueprints.posts import words as posts_words
 from blueprints.records import desk as records_desk
 from blueprints.records import routes as records_routes
+from blueprints.records import witness
 from blueprints.records import words as records_words
 from blueprints.rollcall import desk as rollcall_desk
 from blueprints.rollcall import sheets as rollcall_sheets
@@ -112,7 +113,7 @@ AREAS_WITH_WORDS = (
     admin_words,
 )
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
-WORDS += [records_words.LEDGER_WORDS, certificates_words.WORDS]
+WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS]
 csrf = CSRFProtect()
 
 
@@ -121,7 +122,7 @@ def create_app(**overrides: Any) -> App:
     app = App(__name__, static_folder=None)  # core.assets serves them, hashed and compressed
     app.config.from_mapping(config.load())
     app.config.update(overrides)
-    app.load_viewer = access.load_viewer
+    app.load_viewer, app.witness = access.load_viewer, witness.notice
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=False)
     for part in (prefs, i18n, security, display, health, pictures):

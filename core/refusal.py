@@ -1,5 +1,7 @@
 """How a rule says no."""
 
+from core.db import Base
+
 
 class Refusal(Exception):
     """A rule said no; the message is the sentence the person reads, and says what to do next.
@@ -18,3 +20,15 @@ class TooManyTries(Refusal):
     """Guessing goes on too fast; the sentence says how long to wait."""
 
     status = 429
+
+
+class Barred(Refusal):
+    """A rule said no to somebody who would have let minutes count that are not theirs to decide on.
+
+    It leaves a trace: `tried` is what they wanted to do, `bar` why they may not, `subject` the row it was about.
+    """
+
+    def __init__(self, message: str, tried: str, bar: str, subject: Base, field: str | None = None) -> None:
+        super().__init__(message, field)
+        self.tried, self.bar = tried, bar
+        self.subject = (subject.__tablename__, subject.id)

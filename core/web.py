@@ -41,9 +41,10 @@ class RowNumber(IntegerConverter):
 
 
 class App(Flask):
-    """The application; `load_viewer` is set by the area that knows who people are."""
+    """The application; areas set `load_viewer`, who knows who people are, and `witness`, who keeps what was refused."""
 
     load_viewer: Callable[[], None]
+    witness: Callable[[BaseException], None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -57,8 +58,9 @@ class App(Flask):
             response = self.make_response(super().dispatch_request())
             _end(response.status_code < 400)
             return response
-        except BaseException:
+        except BaseException as error:
             _end(False)
+            self.witness(error)
             raise
         finally:
             _run_afterwards()
@@ -125,6 +127,7 @@ def submitted(
         return act()
     except Refusal as refusal:
         db.session.rollback()
+        current_app.witness(refusal)  # type: ignore[attr-defined]
         _put_on_form(form, refusal)
         with reading():
             return _with_status(again(), refusal.status)

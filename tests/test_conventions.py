@@ -46,6 +46,7 @@ SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the dem
 SHARED |= {"handovers"}  # verbs of claims that the demo plays
 SHARED |= {"affected", "board", "rules"}
 SHARED |= {"marking", "linking"}
+SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -79,6 +80,7 @@ QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
 VERBS += ["ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
 VERBS += ["keys", "tasks"]
+VERBS += ["keys", "attempts"]
 VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
 QUESTIONS += ["seeking", "company", "shortness"]
 VERBS += ["handovers", "parties", "shortfalls"]
@@ -95,7 +97,7 @@ LAYERS = {
             QUESTIONS,
             VERBS,
             ["access"],
-            ["pages", "front"],
+            ["witness", "pages", "front"],
             ["cli"],
             [
                 "routes",

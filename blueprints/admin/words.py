@@ -7,6 +7,8 @@ from typing import Any
 
 from blueprints.identity.words import WORDS as ROLES
 from blueprints.organizations.models import SWITCHES, Limit, OrganizationKind
+from blueprints.records.models import Bar, Tried
+from blueprints.records.words import ATTEMPT_WORDS as ATTEMPTS
 from core.actor import Role
 from core.audit import AuditEntry
 from core.i18n import _, lazy
@@ -146,6 +148,7 @@ ACTIONS: dict[str, Any] = {
     "absence noted": lazy("noted that somebody did not come"),
     "absence undone": lazy("took back a note that somebody did not come"),
     "absence decided": lazy("decided about a disputed note"),
+    "attempt refused": lazy("tried something that was refused"),
     "handed in": lazy("handed in times"),
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),
@@ -183,7 +186,17 @@ def _role_word(role: str) -> Any:
     return ROLES[Role(role)]
 
 
+def _tried_word(tried: str) -> Any:
+    return ATTEMPTS[Tried(tried)]
+
+
+def _bar_word(bar: str) -> Any:
+    return ATTEMPTS[Bar(bar)]
+
+
 DETAILS: dict[str, Callable[[Any], Any]] = {
+    "tried": _tried_word,
+    "bar": _bar_word,
     "role": _role_word,
     "limit": _limit_word,
     "before": lambda value: _("before %(value)s", value=value),

@@ -42,7 +42,7 @@ from core import audit, display, masks
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 # Whoever a clerk puts on a shift is approved by that very act.
 BY_THE_ORGANIZER = (Source.DESK, Source.WALK_IN)
@@ -876,7 +876,8 @@ def _attended(claim_id: int) -> tuple[Claim, Shift]:
     if shift.state is not ShiftState.OPEN:
         raise Refusal(_("This shift was cancelled, so there is no attendance."))
     if claimed.handed_in_at:
-        raise Refusal(_("These times were handed in already. The confirmer can return them for correction."))
+        sentence = _("These times were handed in already. The confirmer can return them for correction.")
+        raise Barred(sentence, "record", "handed_in", claimed)
     return claimed, shift
 
 

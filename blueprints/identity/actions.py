@@ -38,7 +38,7 @@ from core import audit, clock, masks, vault
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 SESSION_LIFE = timedelta(days=60)
 FORGOTTEN_AFTER = timedelta(days=30)  # how long an ended session still tells whose it was
@@ -468,13 +468,15 @@ def issue_slip(
 def _require_issuer(account: Account, organization: Organization, actor: Actor) -> None:
     """A slip opens an account: nobody gets at their own this way, and nobody at that of those above them."""
     if account.id == actor.account_id:
-        raise Refusal(_("You cannot issue a slip for yourself. Please ask a colleague."))
+        sentence = _("You cannot issue a slip for yourself. Please ask a colleague.")
+        raise Barred(sentence, "take_over", "own_account", account)
     if not any(actor.may(role, organization.path) for role in ISSUERS):
         raise Refusal(_("You may not issue slips here. Please ask the station's clerk."))
     held = select(Organization.path).join(Grant, Grant.organization_id == Organization.id)
     paths = db.session.scalars(held.where(Grant.account_id == account.id, Grant.revoked_at.is_(None)))
     if not all(actor.may(Role.ADMINISTRATOR, path) for path in paths):
-        raise Refusal(_("This person is staff. Only an administrator above them can issue a slip for them."))
+        sentence = _("This person is staff. Only an administrator above them can issue a slip for them.")
+        raise Barred(sentence, "take_over", "staff", account)
 
 
 def _require_sense(account: Account, purpose: SlipPurpose, new_phone: str | None) -> None:

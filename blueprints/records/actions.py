@@ -21,12 +21,12 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, Shift, ShiftState
 from blueprints.records import ledger, queries
-from blueprints.records.models import NEXT_STATES, HeadCount, Recorder, RecordState, ServiceRecord
+from blueprints.records.models import NEXT_STATES, Bar, HeadCount, Recorder, RecordState, ServiceRecord, Tried
 from core import audit, clock, display
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 HOUR = 60
 COUNTED_FROM = 2  # people
@@ -42,7 +42,8 @@ def hand_in(
     """
     shift = lock(Shift, shift_id)
     organization = attendance.organization_of(shift)
-    _require(actor, Role.CLERK, organization)
+    if not actor.may(Role.CLERK, organization.path):
+        raise Barred(_not_covered(organization), Tried.HAND_IN, Bar.NO_ROLE, shift)
     _refuse_early(shift, now)
     claimed = _locked_roster(shift.id)
     seen = attendance.attendances(claim.id for claim in claimed)
@@ -161,7 +162,7 @@ def confirm_marked(record_id: int, actor: Actor, *, reason: str, now: datetime) 
 
 
 def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> ServiceRecord:
-    record = _judged(record_id, actor, RecordState.PENDING)
+    record = _judged(record_id, actor, Tried.CONFIRM, RecordState.PENDING)
     if queries.marks_of(record) and not reason:
         raise Refusal(
             _(
@@ -181,7 +182,7 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
 
 def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
     """The level above approves the minutes of a long day."""
-    record = _judged(record_id, actor, RecordState.APPROVAL)
+    record = _judged(record_id, actor, Tried.APPROVE, RecordState.APPROVAL)
     record.approved_at, record.approved_by_id = now, actor.account_id
     _move(record, RecordState.EFFECTIVE, now)
     _trace("approved", record, actor, now, minutes=record.minutes)
@@ -193,7 +194,7 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     """Return an entry to the station with a reason; its attendance is open again, and a new entry follows."""
     if not reason:
         raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
-    record = _judged(record_id, actor, RecordState.PENDING, RecordState.APPROVAL)
+    record = _judged(record_id, actor, Tried.SEND_BACK, RecordState.PENDING, RecordState.APPROVAL)
     record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.RETURNED, now)
     claims.reopen_attendance(record.claim_id)
@@ -210,24 +211,25 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     return record
 
 
-def _judged(record_id: int, actor: Actor, *states: RecordState) -> ServiceRecord:
+def _judged(record_id: int, actor: Actor, tried: Tried, *states: RecordState) -> ServiceRecord:
     """An entry that waits in one of the states, locked, and that this person may decide on."""
     record = lock(ServiceRecord, record_id)
     organization = db.session.get_one(Organization, record.organization_id)
-    _require(actor, Role.CONFIRMER, organization)
+    if not actor.may(Role.CONFIRMER, organization.path):
+        raise Barred(_not_covered(organization), tried, Bar.NO_ROLE, record)
     if record.state not in states:
         raise Refusal(
             _("“%(title)s”: somebody decided this meanwhile. Reload the page to see how.", title=record.title)
         )
-    barred = queries.judged_by_nobody_because(record, actor, queries.recorders([record.id])[record.id])
-    if barred:
-        raise Refusal(barred)
+    recorded_by = queries.recorders([record.id])[record.id]
+    if bar := queries.bar_to_judging(record, actor, recorded_by):
+        sentence = queries.judged_by_nobody_because(record, actor, recorded_by) or ""
+        raise Barred(sentence, tried, bar, record)
     return record
 
 
-def _require(actor: Actor, role: Role, organization: Organization) -> None:
-    if not actor.may(role, organization.path):
-        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+def _not_covered(organization: Organization) -> str:
+    return str(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
 
 
 def _move(record: ServiceRecord, state: RecordState, now: datetime) -> None:

@@ -16,17 +16,19 @@ from blueprints.organizations.models import Organization
 from blueprints.records import ledger, queries
 from blueprints.records.models import (
     NEXT_CORRECTION_STATES,
+    Bar,
     Correction,
     CorrectionState,
     CorrectionText,
     RecordState,
     ServiceRecord,
+    Tried,
 )
 from core import audit, display
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 ON_CORRECTED: list[Callable[[int, datetime], None]] = []  # areas to the right that must know: the entry, and when
 
@@ -35,7 +37,7 @@ def propose(
     record_id: int, minutes: int, actor: Actor, *, reason: str, standing: int | None = None, now: datetime
 ) -> Correction:
     """Propose what an effective entry shall be worth; 0 voids it. `standing` is what the form showed it to be worth."""
-    record = _correctable(record_id, actor, Role.CLERK, Role.CONFIRMER)
+    record = _correctable(record_id, actor, Tried.PROPOSE)
     worth = queries.worth([record_id])[record_id]
     if standing is not None and standing != worth:
         raise Refusal(_("Somebody corrected this entry meanwhile. Look at it again before you go on."))
@@ -76,8 +78,8 @@ def _proposed(record: ServiceRecord, minutes: int, reason: str, actor: Actor, no
 def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
     """Let a proposed correction count: the old credit is taken back, and a new one written."""
     correction, record = _undecided(correction_id, actor)
-    if barred := undecidable_because(correction, record, actor):
-        raise Refusal(barred)
+    if bar := bar_to_deciding(correction, record, actor):
+        raise Barred(_barred_words(bar, correction, record), Tried.CORRECT, bar, record)
     before = queries.worth([record.id])[record.id]
     _decide(correction, CorrectionState.APPROVED, actor, now)
     ledger.correct(record, correction, now=now)
@@ -108,19 +110,38 @@ def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> 
 
 def undecidable_because(correction: Correction, record: ServiceRecord, actor: Actor) -> str | None:
     """Why this person may not decide on the correction; None if they may."""
+    bar = bar_to_deciding(correction, record, actor)
+    return _barred_words(bar, correction, record) if bar else None
+
+
+def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor) -> Bar | None:
+    """The rule that keeps this person from deciding on the correction."""
     organization = db.session.get_one(Organization, record.organization_id)
     if not actor.may(Role.CONFIRMER, organization.path):
-        return _("A confirmer decides on this.")
+        return Bar.NO_ROLE
     if correction.author_id == actor.account_id:
-        return _("You proposed this correction, so another person decides on it.")
+        return Bar.PROPOSER
     if actor.volunteer_id == record.volunteer_id:
-        return _("These are your own minutes, so another person decides on them.")
+        return Bar.OWNER
     if actor.account_id in queries.recorders([record.id])[record.id]:
-        return _("You recorded part of this attendance, so another person decides on it.")
-    levels = levels_up(correction, record, organization)
-    if not queries.reaches_down(actor, organization, levels):
-        return _("More minutes than before: a confirmer %(count)d level(s) above the station decides.", count=levels)
+        return Bar.RECORDER
+    if not queries.reaches_down(actor, organization, levels_up(correction, record, organization)):
+        return Bar.TOO_LOW
     return None
+
+
+def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord) -> str:
+    if bar is Bar.TOO_LOW:
+        levels = levels_up(correction, record, db.session.get_one(Organization, record.organization_id))
+        return str(
+            _("More minutes than before: a confirmer %(count)d level(s) above the station decides.", count=levels)
+        )
+    return {
+        Bar.NO_ROLE: _("A confirmer decides on this."),
+        Bar.PROPOSER: _("You proposed this correction, so another person decides on it."),
+        Bar.OWNER: _("These are your own minutes, so another person decides on them."),
+        Bar.RECORDER: _("You recorded part of this attendance, so another person decides on it."),
+    }[bar]
 
 
 def levels_up(correction: Correction, record: ServiceRecord, organization: Organization) -> int:
@@ -133,22 +154,24 @@ def levels_up(correction: Correction, record: ServiceRecord, organization: Organ
     return min(max(1, long), len(organization.ancestors))
 
 
-def _correctable(record_id: int, actor: Actor, *roles: Role) -> ServiceRecord:
+def _correctable(record_id: int, actor: Actor, tried: Tried) -> ServiceRecord:
     record = lock(ServiceRecord, record_id)
     organization = db.session.get_one(Organization, record.organization_id)
-    if not any(actor.may(role, organization.path) for role in roles):
-        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    if not any(actor.may(role, organization.path) for role in (Role.CLERK, Role.CONFIRMER)):
+        sentence = _("Your role does not cover %(name)s. Ask your office.", name=organization.name)
+        raise Barred(sentence, tried, Bar.NO_ROLE, record)
     if record.state is not RecordState.EFFECTIVE:
         raise Refusal(_("Only an effective entry is corrected; this one can still be returned."))
     if actor.volunteer_id == record.volunteer_id:
-        raise Refusal(_("These are your own minutes. Say what is wrong on your own record; others correct it."))
+        sentence = _("These are your own minutes. Say what is wrong on your own record; others correct it.")
+        raise Barred(sentence, tried, Bar.OWNER, record)
     return record
 
 
 def _undecided(correction_id: int, actor: Actor) -> tuple[Correction, ServiceRecord]:
     """Both locked, the record first: two people who decide are served one after the other."""
     found = db.get_or_404(Correction, correction_id)
-    record = _correctable(found.record_id, actor, Role.CLERK, Role.CONFIRMER)
+    record = _correctable(found.record_id, actor, Tried.CORRECT)
     return lock(Correction, correction_id), record
 
 

@@ -9,7 +9,7 @@ from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
 from blueprints.records.models import WAITS, Correction, CorrectionState, Deed, RecordState, ServiceRecord
-from blueprints.records.queries import Line, Proposed, Reckoning
+from blueprints.records.queries import Line, Proposed, Reckoning, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Whole:
     worth: int  # what it counts today, corrections included
     lines: list[Line]  # what the ledger says of it
     corrections: list[Proposed]
+    attempts: list[Refused]  # what was refused about it
 
     @property
     def undecided(self) -> Correction | None:
@@ -57,6 +58,7 @@ def whole(record: ServiceRecord) -> Whole:
         sum(line.entry.minutes for line in lines) if lines else record.minutes,
         lines,
         queries.corrections_of(record.id),
+        queries.refused_on(record),
     )
 
 

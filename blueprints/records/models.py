@@ -308,3 +308,65 @@ class RootHead(Base):
     chain: Mapped[int]
     position: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+# --- what was refused ---------------------------------------------------------------------------------------
+
+
+class Tried(StrEnum):
+    """What somebody wanted to do when a rule, their role or the database said no."""
+
+    CONFIRM = "confirm"
+    APPROVE = "approve"
+    SEND_BACK = "send_back"
+    HAND_IN = "hand_in"
+    RECORD = "record"  # mark or state somebody's times
+    PROPOSE = "propose"  # a correction
+    CORRECT = "correct"  # decide on a correction
+    SUPPLEMENT = "supplement"  # let time outside a shift count
+    SETTLE = "settle"  # decide on a dispute
+    IMPORT = "import"
+    TAKE_OVER = "take_over"  # get at somebody's account
+
+
+class Bar(StrEnum):
+    """Why it was refused."""
+
+    RECORDER = "recorder"
+    OWNER = "owner"
+    TWICE = "twice"
+    PROPOSER = "proposer"
+    TOO_LOW = "too_low"
+    HANDED_IN = "handed_in"
+    NO_ROLE = "no_role"
+    OUT_OF_REACH = "out_of_reach"
+    OWN_ACCOUNT = "own_account"
+    STAFF = "staff"
+    INVOLVED = "involved"
+    GUARD = "guard"
+
+
+ENTRY, ATTENDANCE = "service_record", "claim"  # the tables that most attempts are about
+
+
+class RefusedAttempt(Base):
+    """Somebody tried what would have made minutes count, or changed them, and may not. Append-only, and ids only.
+
+    `subject` and `subject_id` name the row it was about: an entry, an attendance, a shift, an account.
+    """
+
+    __tablename__ = "refused_attempt"
+    __table_args__ = (
+        Index(None, "subject", "subject_id"),
+        Index(None, "actor_id", "at"),
+        Index(None, "organization_id", "at"),
+    )
+
+    at: Mapped[datetime]
+    actor_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    tried: Mapped[Tried]
+    bar: Mapped[Bar]
+    subject: Mapped[str] = mapped_column(String(30))
+    subject_id: Mapped[int]
+    about_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))  # whose minutes or account it was
+    organization_id: Mapped[int | None] = mapped_column(ForeignKey("organization.id"))

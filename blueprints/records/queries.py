@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, String, cast, extract, func, literal, select, union_all
+from sqlalchemy import ScalarSelect, Select, String, cast, extract, func, literal, or_, select, union_all
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims import queries as attendance
@@ -18,7 +18,10 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records.models import (
+    ATTENDANCE,
+    ENTRY,
     WAITS,
+    Bar,
     Correction,
     CorrectionState,
     CorrectionText,
@@ -27,6 +30,7 @@ from blueprints.records.models import (
     Mark,
     Recorder,
     RecordState,
+    RefusedAttempt,
     Root,
     ServiceRecord,
 )
@@ -39,6 +43,7 @@ from core.i18n import _
 Confirmers = dict[int, tuple[Organization, set[int]]]  # the organizations that have confirmers, with their accounts
 SECONDS = 60
 HOUR = 60
+MOST_REFUSED = 50  # attempts shown of one entry
 PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
 SHIFT = joinedload(ServiceRecord.claim, innerjoin=True).joinedload(Claim.shift, innerjoin=True)
 WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
@@ -261,17 +266,29 @@ def shifts_to_hand_in(paths: Iterable[str], now: datetime) -> list[Shift]:
 
 def judged_by_nobody_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
     """Why this person may neither confirm nor approve this entry; None if they may."""
-    if actor.account_id in recorded_by:
-        return _("You recorded part of this attendance, so another person confirms it.")
-    if actor.volunteer_id == record.volunteer_id:
-        return _("These are your own minutes, so another person confirms them.")
-    if record.state is RecordState.APPROVAL and record.confirmed_by_id == actor.account_id:
-        return _("You confirmed this entry, so another person approves it.")
-    if record.state is RecordState.APPROVAL and not reaches_down(actor, record.organization, record.levels_up):
-        return _(
+    bar = bar_to_judging(record, actor, recorded_by)
+    sentences = {
+        Bar.RECORDER: _("You recorded part of this attendance, so another person confirms it."),
+        Bar.OWNER: _("These are your own minutes, so another person confirms them."),
+        Bar.TWICE: _("You confirmed this entry, so another person approves it."),
+        Bar.TOO_LOW: _(
             "The day is long: a confirmer %(count)d level(s) above the station approves it.",
             count=record.levels_up,
-        )
+        ),
+    }
+    return sentences[bar] if bar else None
+
+
+def bar_to_judging(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> Bar | None:
+    """The rule that keeps this person from confirming or approving this entry."""
+    if actor.account_id in recorded_by:
+        return Bar.RECORDER
+    if actor.volunteer_id == record.volunteer_id:
+        return Bar.OWNER
+    if record.state is RecordState.APPROVAL and record.confirmed_by_id == actor.account_id:
+        return Bar.TWICE
+    if record.state is RecordState.APPROVAL and not reaches_down(actor, record.organization, record.levels_up):
+        return Bar.TOO_LOW
     return None
 
 
@@ -547,3 +564,23 @@ def corrections_of(record_id: int) -> list[Proposed]:
 def newest_roots(count: int) -> list[Root]:
     """The roots of the last days, the newest last."""
     return list(db.session.scalars(select(Root).order_by(Root.id.desc()).limit(count)))[::-1]
+
+
+# --- what was refused ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An attempt with the name of who tried."""
+
+    attempt: RefusedAttempt
+    by: str
+
+
+def refused_on(record: ServiceRecord) -> list[Refused]:
+    """What was refused about an entry and the attendance behind it, the latest first."""
+    its = (RefusedAttempt.subject == ENTRY) & (RefusedAttempt.subject_id == record.id)
+    before = (RefusedAttempt.subject == ATTENDANCE) & (RefusedAttempt.subject_id == record.claim_id)
+    told = select(RefusedAttempt, Account.name).join(Account, Account.id == RefusedAttempt.actor_id)
+    newest = told.where(or_(its, before)).order_by(RefusedAttempt.id.desc()).limit(MOST_REFUSED)
+    return [Refused(*row) for row in db.session.execute(newest)]

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.records.models import CorrectionState, Deed, EntryKind, Mark, RecordState, Sealed
+from blueprints.records.models import Bar, CorrectionState, Deed, EntryKind, Mark, RecordState, Sealed, Tried
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -31,4 +31,31 @@ LEDGER_WORDS: dict[StrEnum, Any] = {
     CorrectionState.DECLINED: lazy("Correction declined"),
     Sealed.LEDGER: lazy("Ledger"),
     Sealed.AUDIT: lazy("Audit"),
+}
+
+# What somebody tried that was refused, and why.
+ATTEMPT_WORDS: dict[StrEnum, Any] = {
+    Tried.CONFIRM: lazy("wanted to confirm this entry"),
+    Tried.APPROVE: lazy("wanted to approve this entry"),
+    Tried.SEND_BACK: lazy("wanted to return this entry"),
+    Tried.HAND_IN: lazy("wanted to hand in the times of this shift"),
+    Tried.RECORD: lazy("wanted to enter or change times"),
+    Tried.PROPOSE: lazy("wanted to propose a correction"),
+    Tried.CORRECT: lazy("wanted to decide on a correction"),
+    Tried.SUPPLEMENT: lazy("wanted to let time outside a shift count"),
+    Tried.SETTLE: lazy("wanted to decide on a dispute"),
+    Tried.IMPORT: lazy("wanted to bring in hours from elsewhere"),
+    Tried.TAKE_OVER: lazy("wanted a slip that opens this account"),
+    Bar.RECORDER: lazy("they recorded part of it themselves"),
+    Bar.OWNER: lazy("these are their own minutes"),
+    Bar.TWICE: lazy("they had confirmed it already, and another person approves"),
+    Bar.PROPOSER: lazy("they proposed it themselves"),
+    Bar.TOO_LOW: lazy("the level above decides"),
+    Bar.HANDED_IN: lazy("the times were handed in already"),
+    Bar.NO_ROLE: lazy("they do not hold the role for it"),
+    Bar.OUT_OF_REACH: lazy("it lies outside their organizations"),
+    Bar.OWN_ACCOUNT: lazy("it is their own account"),
+    Bar.STAFF: lazy("only an administrator above may open the account of staff"),
+    Bar.INVOLVED: lazy("they took part in what is decided"),
+    Bar.GUARD: lazy("the database refused it"),
 }
