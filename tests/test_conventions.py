@@ -123,6 +123,7 @@ LAYERS = {
 # Who did not come: its questions, its verbs and its pages.
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
+LAYERS |= {"sums": LAYERS["queries"]}  # sums of minutes, opened
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {
     "wall": LAYERS["queries"],

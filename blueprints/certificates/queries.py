@@ -18,6 +18,7 @@ from blueprints.records.models import EntryKind, LedgerEntry, ServiceRecord
 from core.db import db
 
 MOST_ROWS = 2_000
+PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,38 @@ def waiting(paths: Iterable[str]) -> list[Certificate]:
 def within(certificate_id: int, paths: Iterable[str]) -> Certificate | None:
     """A stamped certificate, or a request for one, within these subtrees."""
     return db.session.scalar(_whole().where(Certificate.id == certificate_id, organizations.under(paths)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """An entry of a certificate: what it was worth when the paper was issued, and what it is worth today."""
+
+    row: CertificateRow
+    title: str
+    served_on: date
+    organization: str
+    worth: int
+
+
+def entries_of(certificate_id: int, evidence: EvidenceClass | None = None, after: int = 0) -> list[Entered]:
+    """The rows that the numbers of a certificate add up, a page of them and one more."""
+    worth = (
+        select(func.coalesce(func.sum(LedgerEntry.minutes), 0))
+        .where(LedgerEntry.record_id == CertificateRow.record_id)
+        .correlate(CertificateRow)
+        .scalar_subquery()
+    )
+    mine = (
+        select(CertificateRow, ServiceRecord.title, ServiceRecord.served_on, Organization.name, worth)
+        .join(ServiceRecord, ServiceRecord.id == CertificateRow.record_id)
+        .join(Organization, Organization.id == CertificateRow.organization_id)
+        .where(CertificateRow.certificate_id == certificate_id, CertificateRow.id > after)
+        .order_by(CertificateRow.id)
+        .limit(PAGE + 1)
+    )
+    if evidence:
+        mine = mine.where(CertificateRow.evidence == evidence)
+    return [Entered(*row) for row in db.session.execute(mine)]
 
 
 # --- checking -------------------------------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from blueprints.certificates import actions, queries
 from blueprints.certificates.forms import MOST_CODES, CertificateForm, CodeForm, ManyCodesForm
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateState
 from blueprints.certificates.queries import Span
+from blueprints.claims.models import EvidenceClass
 from blueprints.identity.access import actor, public, volunteer_only
 from core import clock, vault
 from core.brake import Brake
 from core.db import db, reading
 from core.i18n import _
-from core.web import respond, see_other, submitted, text_arg
+from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("certificates", __name__)
 brake = Brake()
@@ -85,6 +86,18 @@ def my_certificate(certificate_id: int) -> ResponseReturnValue:
     mine = _own_or_404(certificate_id)
     told = queries.checked(mine.code) if mine.issued_at else None
     return respond("certificates/my_certificate.html", certificate=mine, told=told, address=base_address())
+
+
+@bp.get("/me/certificates/<int:certificate_id>/entries")
+@volunteer_only
+def my_entries(certificate_id: int) -> ResponseReturnValue:
+    """Why a number of the paper is what it is: the entries that it adds up, and what they are worth today."""
+    mine, letter = _own_or_404(certificate_id), request.args.get("evidence", "")
+    told = queries.checked(mine.code) or abort(404)
+    evidence = EvidenceClass(letter) if letter in set(EvidenceClass) else None
+    found = queries.entries_of(mine.id, evidence, row_arg("after") or 0)
+    view: dict[str, Any] = {"entries": found[: queries.PAGE], "more": len(found) > queries.PAGE, "evidence": evidence}
+    return respond("certificates/entries.html", certificate=mine, told=told, **view)
 
 
 @bp.get("/me/certificates/<int:certificate_id>/file")

@@ -12,6 +12,8 @@ from blueprints.records import actions, corrections, entry, queries, waiting
 from blueprints.records.forms import AnswerForm, ConfirmationForm, CorrectionForm, HandInForm, MarkedForm, ReturnForm
 from blueprints.records.models import Correction, RecordState, ServiceRecord
 from blueprints.records.preview import preview
+from blueprints.records.routes import asked
+from blueprints.records.sums import opened, person_within
 from core import clock, display
 from core.actor import Role
 from core.db import db
@@ -185,6 +187,16 @@ def _about_correcting(record: ServiceRecord, waits: Correction | None) -> dict[s
     may_correct = record.state is RecordState.EFFECTIVE and covers and not mine and waits is None
     barred = corrections.undecidable_because(waits, record, actor()) if waits else None
     return {"may_correct": may_correct, "undecided": waits, "decision_barred": barred}
+
+
+@bp.get("/desk/people/<int:volunteer_id>/minutes")
+@staff()
+def minutes(volunteer_id: int) -> ResponseReturnValue:
+    """Any sum of somebody's minutes opened: all of it where they are registered, elsewhere what was recorded there."""
+    reach = actor().reach(*Role)
+    person, is_home = person_within(volunteer_id, reach) or abort(404)
+    view = opened(person.id, asked(), None if is_home else reach, reach)
+    return respond("records/minutes.html", view=view, person=person, is_home=is_home)
 
 
 # --- correcting what is effective -----------------------------------------------------------------------------

@@ -50,6 +50,15 @@ class Deed(StrEnum):
     SENT_BACK = "sent_back"
 
 
+class Part(StrEnum):
+    """What becomes of a minute: each stands in one of these sums."""
+
+    COUNTING = "counting"
+    WAITING = "waiting"  # handed in; somebody still has to decide
+    RETURNED = "returned"
+    UNCLAIMED = "unclaimed"  # confirmed, but nobody took over the account yet
+
+
 class ServiceRecord(Base):
     """One person's minutes on one shift, with what 办法 art. 7 wants recorded, as it stood when handed in.
 

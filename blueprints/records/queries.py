@@ -28,6 +28,7 @@ from blueprints.records.models import (
     HeadCount,
     LedgerEntry,
     Mark,
+    Part,
     Recorder,
     RecordState,
     RefusedAttempt,
@@ -168,7 +169,16 @@ class Sum:
     evidence: EvidenceClass
     category: Category
     year: int
+    organization_id: int
     minutes: int
+
+    @property
+    def part(self) -> Part:
+        if self.state is RecordState.RETURNED:
+            return Part.RETURNED
+        if self.state is not RecordState.EFFECTIVE:
+            return Part.WAITING
+        return Part.COUNTING if self.counts else Part.UNCLAIMED
 
 
 def sums(volunteer_id: int) -> list[Sum]:
@@ -195,16 +205,17 @@ def sums(volunteer_id: int) -> list[Sum]:
             EvidenceClass(evidence),
             Category(category),
             int(served),
+            organization_id,
             minutes,
         )
-        for is_claimed, state, evidence, category, served, minutes in found
+        for is_claimed, state, evidence, category, served, organization_id, minutes in found
     ]
 
 
 def _alike(table: Any, state: Any) -> Select[Any]:
     """Minutes that are alike in everything a total can ask for."""
     year = extract("year", table.served_on)
-    alike = (cast(table.evidence, String), cast(table.category, String), year)
+    alike = (cast(table.evidence, String), cast(table.category, String), year, table.organization_id)
     return select(state, *alike, func.sum(table.minutes)).group_by(*alike)
 
 

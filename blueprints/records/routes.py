@@ -11,6 +11,8 @@ from blueprints.identity.access import actor, public, volunteer_only
 from blueprints.posts.models import Category
 from blueprints.records import entry, queries
 from blueprints.records.mine import Choice, mine
+from blueprints.records.models import Part
+from blueprints.records.sums import Asked, opened
 from core import clock
 from core.web import respond, row_arg
 
@@ -34,6 +36,13 @@ def my_record(record_id: int) -> ResponseReturnValue:
     return respond("records/my_record.html", whole=entry.whole(record))
 
 
+@bp.get("/me/records/minutes")
+@volunteer_only
+def my_minutes() -> ResponseReturnValue:
+    """Any sum of one's own minutes, opened down to its rows."""
+    return respond("records/my_minutes.html", view=opened(actor().volunteer_id or 0, asked()))
+
+
 @bp.get("/roots")
 @public
 def roots() -> ResponseReturnValue:
@@ -50,6 +59,14 @@ def _choice() -> Choice:
         _member(EvidenceClass, request.args.get("evidence", "")),
         row_arg("before"),
     )
+
+
+def asked() -> Asked:
+    """Which sum the address asks to open."""
+    chosen = _choice()
+    part = _member(Part, request.args.get("part", "")) or Part.COUNTING
+    narrowed = (chosen.year, chosen.category, chosen.evidence, row_arg("organization"), chosen.before)
+    return Asked(part, *narrowed)
 
 
 def _member(kind: type[E], value: str) -> E | None:

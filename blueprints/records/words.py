@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.records.models import Bar, CorrectionState, Deed, EntryKind, Mark, RecordState, Sealed, Tried
+from blueprints.records.models import Bar, CorrectionState, Deed, EntryKind, Mark, Part, RecordState, Sealed, Tried
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -29,6 +29,10 @@ LEDGER_WORDS: dict[StrEnum, Any] = {
     CorrectionState.PROPOSED: lazy("To be decided"),
     CorrectionState.APPROVED: lazy("Correction approved"),
     CorrectionState.DECLINED: lazy("Correction declined"),
+    Part.COUNTING: lazy("Counts"),
+    Part.WAITING: lazy("Does not count yet"),
+    Part.RETURNED: lazy("Returned, does not count"),
+    Part.UNCLAIMED: lazy("Kept until the account is claimed"),
     Sealed.LEDGER: lazy("Ledger"),
     Sealed.AUDIT: lazy("Audit"),
 }

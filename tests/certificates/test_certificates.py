@@ -1,5 +1,6 @@
 """Certificates: only what is effective, by two people where a seal is wanted, and checked by anybody."""
 
+import re
 from datetime import date
 
 import pytest
@@ -8,7 +9,8 @@ from sqlalchemy import select
 from blueprints.certificates import actions, keys, queries
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateKind, CertificateState
 from blueprints.certificates.queries import Span
-from blueprints.claims.models import EvidenceClass
+from blueprints.claims import actions as claims
+from blueprints.claims.models import Act, EvidenceClass
 from blueprints.identity import actions as identity
 from blueprints.identity.models import Account, Leaving
 from blueprints.messages.models import NoticeKind
@@ -19,8 +21,8 @@ from core.actor import Role
 from core.brake import Brake
 from core.db import db
 from core.refusal import Refusal, TooManyTries
-from tests.claims.test_claiming import kinds
-from tests.factories import HOUR, give, make_post, make_shift, make_staff, make_world, sign_in
+from tests.claims.test_claiming import actor_of, kinds
+from tests.factories import BEFORE, HOUR, START, give, make_post, make_shift, make_staff, make_world, sign_in
 from tests.records.test_ledger import DONE, hand_in, served
 
 LATER = DONE + HOUR
@@ -320,3 +322,31 @@ def test_the_commands_make_and_show_keys(app, record):
     shown = app.test_cli_runner().invoke(args=["keys", "show"])
     assert shown.output.count("BEGIN CERTIFICATE") == 2
     assert "PRIVATE" not in shown.output
+
+
+def test_the_numbers_of_a_certificate_open_down_to_the_entries_that_they_add_up(
+    client, world, zhu, record, today, monkeypatch
+):
+    monkeypatch.setattr(queries, "PAGE", 1)
+    shift = make_shift(make_post(world.station), starts_at=START + 48 * HOUR)
+    held = claims.claim(shift.id, actor_of(world.lin), now=BEFORE)
+    for act, hours in ((Act.IN, 48), (Act.OUT, 49.5)):
+        claims.punch(held.id, act, world.chen, now=START + hours * HOUR)
+    second = hand_in(shift, world.chen, START + 51 * HOUR)[0]
+    records.confirm([second.id], world.wu, now=START + 51 * HOUR)
+    made = print_own(world.lin, now=START + 52 * HOUR)
+    corrections.approve(corrections.propose(record.id, 60, world.wu, reason="多记", now=LATER).id, zhu, now=LATER)
+    db.session.commit()
+    first = queries.entries_of(made.id)[0]
+    assert (first.row.minutes, first.worth) == (120, 60)
+    sign_in(client, world.lin.account_id)
+    opens = f"/me/certificates/{made.id}/entries"
+    assert f'href="{opens}?evidence=B"' in client.get(f"/me/certificates/{made.id}").text
+    page = client.get(opens).text
+    assert "today it counts 1 h" in page
+    assert "3 h 30 min" in page
+    onward = re.search(r'href="([^"]*after=\d+)"', page)[1].replace("&amp;", "&")
+    assert f'href="/me/records/{second.id}"' in client.get(onward).text
+    assert client.get(f"{opens}?evidence=A&after=x").status_code == 200
+    sign_in(client, world.zhou.account_id)
+    assert client.get(opens).status_code == 404
