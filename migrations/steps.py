@@ -79,19 +79,70 @@ def replace_check(constraint: str, table: str, condition: str) -> None:
     _edit_on_sqlite(constraint, table, condition)
 
 
+def add_check(constraint: str, table: str, condition: str) -> None:
+    """Give a table another named CHECK, without rebuilding it; every row must fulfil it already."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({condition})")
+        return
+    written = _written(table)
+    body, end = written[: written.rindex(")")].rstrip(), written[written.rindex(")") :]
+    _rewrite_on_sqlite(table, f"{body}, \n\tCONSTRAINT {constraint} CHECK ({condition})\n{end}")
+
+
+def drop_check(constraint: str, table: str) -> None:
+    """The way back of `add_check`."""
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        return
+    written = _written(table)
+    start = re.search(rf",\s*CONSTRAINT \"?{constraint}\"? CHECK \(", written)
+    if start is None:
+        raise RuntimeError(f"{table} has no constraint {constraint}")
+    _rewrite_on_sqlite(table, written[: start.start()] + written[_closing(written, start.end()) + 1 :])
+
+
+def let_be_empty(table: str, column: str) -> None:
+    """Take NOT NULL from a column, without rebuilding the table: its rows, triggers and indexes are not touched."""
+    _nullable(table, column, rf"(\b{column}\"? [A-Z]+(?:\(\d+\))?) NOT NULL", r"\1", "DROP")
+
+
+def must_be_filled(table: str, column: str) -> None:
+    """The way back of `let_be_empty`; no row may be empty there."""
+    _nullable(table, column, rf"(\b{column}\"? [A-Z]+(?:\(\d+\))?)(?! NOT NULL)", r"\1 NOT NULL", "SET")
+
+
+def _nullable(table: str, column: str, pattern: str, fresh: str, verb: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(f"ALTER TABLE {table} ALTER COLUMN {column} {verb} NOT NULL")
+        return
+    written, count = re.subn(pattern, fresh, _written(table), count=1)
+    if not count:
+        raise RuntimeError(f"{table}.{column} is not written as expected")
+    _rewrite_on_sqlite(table, written)
+
+
 def _list_of(column: str, values: Iterable[str]) -> str:
     quoted = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({quoted})"
 
 
 def _edit_on_sqlite(constraint: str, table: str, condition: str) -> None:
-    bind = op.get_bind()
-    written = bind.scalar(sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :t"), {"t": table})
+    written = _written(table)
     start = re.search(rf"CONSTRAINT \"?{constraint}\"? CHECK \(", written)
     if start is None:
         raise RuntimeError(f"{table} has no constraint {constraint}")
     end = _closing(written, start.end())
-    fresh = written[: start.end()] + condition + written[end:]
+    _rewrite_on_sqlite(table, written[: start.end()] + condition + written[end:])
+
+
+def _written(table: str) -> str:
+    named = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :t")
+    return str(op.get_bind().scalar(named, {"t": table}))
+
+
+def _rewrite_on_sqlite(table: str, fresh: str) -> None:
+    """Another text for a table whose stored rows stay as they are."""
+    bind = op.get_bind()
     version = bind.scalar(sa.text("PRAGMA schema_version"))
     bind.exec_driver_sql("PRAGMA writable_schema = ON")
     bind.execute(

@@ -228,19 +228,25 @@ BREACHES = {
     "confirmations": (
         "records count without the confirmation or the approval they need",
         """SELECT id FROM service_record WHERE (state IN ('approval', 'effective') AND confirmed_by_id IS NULL)
-        OR (state = 'effective' AND levels_up > 0 AND approved_by_id IS NULL)""",
+        OR (state = 'effective' AND (levels_up > 0 OR source = 'supplement') AND approved_by_id IS NULL)""",
     ),
     "observations": (
         "records have no check-in and check-out behind them",
-        """SELECT r.id FROM service_record r WHERE r.state <> 'returned' AND r.evidence <> 'D' AND 2 > (
+        """SELECT r.id FROM service_record r WHERE r.state <> 'returned' AND r.source = 'shift' AND 2 > (
             SELECT count(DISTINCT p.act) FROM punch p WHERE p.claim_id = r.claim_id AND p.act <> 'undo'
             AND NOT EXISTS (SELECT 1 FROM punch u WHERE u.undoes_id = p.id))""",
     ),
     "one record": (
         "attendances have two standing records, or a record of somebody else",
-        """SELECT max(id) AS id FROM service_record WHERE state <> 'returned' GROUP BY claim_id HAVING count(*) > 1
+        """SELECT max(id) AS id FROM service_record WHERE state <> 'returned' AND claim_id IS NOT NULL
+        GROUP BY claim_id HAVING count(*) > 1
         UNION SELECT r.id FROM service_record r JOIN claim c ON c.id = r.claim_id
         WHERE r.volunteer_id <> c.volunteer_id OR c.state <> 'held'""",
+    ),
+    "sources": (
+        "entries stand for no shift and are no supplement or import, or their evidence does not fit their source",
+        """SELECT id FROM service_record WHERE (source = 'shift') <> (claim_id IS NOT NULL)
+        OR (source = 'supplement' AND evidence <> 'C') OR (source = 'import') <> (evidence = 'D')""",
     ),
     "ledger": (
         "effective entries and the ledger do not agree, or minutes count that nobody corrected",

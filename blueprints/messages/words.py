@@ -119,6 +119,10 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s handed in %(minutes)s for “%(title)s”, %(when)s. A second person confirms it by %(until)s. "
         "If this is not right, tell the station."
     ),
+    K.RECORD_ENTERED: lazy(
+        "%(organization)s entered %(minutes)s for you that belong to no shift: “%(title)s”, %(when)s. "
+        "If you did not serve there, say so on your record at once."
+    ),
     K.REQUEST_DECLINED: lazy("No place of %(title)s, %(when)s, could be given. The reason is in Rengang."),
     K.REQUEST_UNANSWERED: lazy("Nobody answered your request for %(title)s, %(when)s. It has ended."),
     K.CLAIMS_OPEN: lazy("%(title)s, %(when)s, can be claimed now."),

@@ -3,8 +3,9 @@
 办法 (民政部令67) art. 3, 7, 11: true, complete, within ten working days.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -13,23 +14,34 @@ from blueprints.claims import actions as claims
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.claims.queries import Attendance
-from blueprints.identity.models import Volunteer
+from blueprints.identity.models import Volunteer, VolunteerState
 from blueprints.kiosk import actions as kiosk
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
-from blueprints.posts.models import Post, Shift, ShiftState
+from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records import ledger, queries
-from blueprints.records.models import NEXT_STATES, Bar, HeadCount, Recorder, RecordState, ServiceRecord, Tried
-from core import audit, clock, display
+from blueprints.records.models import (
+    NEXT_STATES,
+    Bar,
+    HeadCount,
+    Recorder,
+    RecordSource,
+    RecordState,
+    ServiceRecord,
+    Tried,
+)
+from core import audit, clock, display, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
 from core.refusal import Barred, Refusal
 
 HOUR = 60
+DAY = 24 * HOUR
 COUNTED_FROM = 2  # people
+EVIDENCE = {RecordSource.SUPPLEMENT: EvidenceClass.C, RecordSource.IMPORT: EvidenceClass.D}
 
 
 def hand_in(
@@ -147,6 +159,135 @@ def _levels_up(volunteer_id: int, minutes: int, record: ServiceRecord, organizat
     return queries.levels_up(day, organization, organizations.limits())
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A service outside a shift, as somebody states it: what 办法 art. 7 wants recorded."""
+
+    volunteer_id: int
+    organization_id: int
+    title: str
+    category: Category
+    content: str
+    place: str
+    responsible_name: str
+    started_at: datetime
+    ended_at: datetime
+    minutes: int
+
+    @property
+    def served_on(self) -> date:
+        return clock.today(self.started_at)
+
+    @property
+    def length(self) -> int:
+        """Whole minutes from the beginning to the end."""
+        return int((self.ended_at - self.started_at).total_seconds()) // queries.SECONDS
+
+
+def enter(
+    facts: Facts,
+    source: RecordSource,
+    *,
+    stated_by: int,
+    recorders: Iterable[int],
+    vouched_by: int | None = None,
+    now: datetime,
+) -> ServiceRecord:
+    """Make an entry that no shift stands behind. It waits for a confirmer, or, when somebody of the organization has
+    vouched for it, for the level above.
+
+    `stated_by`, `recorders` and `vouched_by` are accounts; whoever calls has checked that they may. A rule that is
+    broken is a Refusal, in the order: times, minutes, person, day, overlaps.
+    """
+    person = lock(Volunteer, facts.volunteer_id)
+    organization = db.session.get_one(Organization, facts.organization_id)
+    _refuse_times(facts, now)
+    _refuse_person(person, facts)
+    _refuse_day(facts)
+    record = _stated(facts, source, organization)
+    record.handed_in_at, record.handed_in_by_id = now, stated_by
+    record.due_on = workdays.after(clock.today(now), organizations.limit(Limit.CONFIRM_WORKING_DAYS))
+    db.session.add(record)
+    db.session.flush()
+    for account_id in {stated_by, *recorders}:
+        db.session.add(Recorder(record_id=record.id, account_id=account_id))
+    _note_entered(record, organization, person, stated_by, now)
+    if vouched_by is not None:
+        _vouch(record, vouched_by, person, {stated_by, *recorders}, now)
+    return record
+
+
+def _refuse_times(facts: Facts, now: datetime) -> None:
+    if facts.ended_at <= facts.started_at:
+        raise Refusal(_("The end must be after the beginning."), "ends")
+    if facts.ended_at > now:
+        raise Refusal(_("That time is not over yet. Only what was served can be recorded."), "ends")
+    if not 0 < facts.minutes <= facts.length:
+        raise Refusal(
+            _("Between 1 minute and %(length)s, which is how long it lasted.", length=display.minutes(facts.length)),
+            "minutes",
+        )
+
+
+def _refuse_person(person: Volunteer, facts: Facts) -> None:
+    """条例 art. 7, 办法 art. 3: what is recorded is the service of registered volunteers."""
+    if person.state is not VolunteerState.ACTIVE:
+        raise Refusal(_("This person is not registered as a volunteer at present."), "volunteer")
+    since = clock.today(person.decided_at or person.submitted_at)
+    if facts.served_on < since:
+        raise Refusal(
+            _("The registration dates from %(day)s; time before that is not recorded.", day=display.day(since)), "day"
+        )
+    least = organizations.limit(Limit.MINIMUM_AGE_YEARS)
+    if person.birth_date and clock.age_on(person.birth_date, facts.served_on) < least:
+        raise Refusal(_("On that day the person was younger than %(age)d years.", age=least), "day")
+
+
+def _refuse_day(facts: Facts) -> None:
+    if queries.minutes_on(facts.volunteer_id, facts.served_on) + facts.minutes > DAY:
+        raise Refusal(_("With what is recorded already, the day would have more than 24 hours."), "minutes")
+    if other := queries.overlapping(facts.volunteer_id, facts.started_at, facts.ended_at):
+        raise Refusal(_overlaps(other.title, other.started_at, other.ended_at), "starts")
+    if shift := queries.attended_meanwhile(facts.volunteer_id, facts.started_at, facts.ended_at):
+        raise Refusal(_overlaps(shift.post.title, shift.starts_at, shift.ends_at), "starts")
+
+
+def _overlaps(title: str, starts: datetime, ends: datetime) -> str:
+    return _(
+        "Some of this time is recorded already: “%(title)s”, %(when)s.", title=title, when=display.span((starts, ends))
+    )
+
+
+def _stated(facts: Facts, source: RecordSource, organization: Organization) -> ServiceRecord:
+    record = ServiceRecord(volunteer_id=facts.volunteer_id, organization_id=organization.id, source=source)
+    record.title, record.category, record.content = facts.title, facts.category, facts.content
+    record.place, record.responsible_name = facts.place, facts.responsible_name
+    record.served_on, record.started_at, record.ended_at = facts.served_on, facts.started_at, facts.ended_at
+    record.minutes, record.planned_minutes = facts.minutes, facts.length
+    record.evidence = EVIDENCE[source]
+    long = _levels_up(facts.volunteer_id, facts.minutes, record, organization)
+    least = 1 if source is RecordSource.SUPPLEMENT else 0
+    record.levels_up = min(max(long, least), len(organization.ancestors))
+    return record
+
+
+def _note_entered(record: ServiceRecord, organization: Organization, person: Volunteer, by: int, now: datetime) -> None:
+    told = {"organization_id": organization.id, "about_id": person.account_id, "minutes": record.minutes}
+    audit.note("entered", record, actor_id=by, now=now, **told)
+    if by != person.account_id:
+        _told(record, NoticeKind.RECORD_ENTERED, now, organization=organization.name)
+
+
+def _vouch(record: ServiceRecord, account_id: int, person: Volunteer, recorded_by: set[int], now: datetime) -> None:
+    """Somebody of the organization confirms it as it is entered; the level above decides."""
+    if account_id in recorded_by:
+        raise Refusal(_("You stated part of this yourself, so another person vouches for it."))
+    if account_id == person.account_id:
+        raise Refusal(_("These are your own minutes, so another person vouches for them."))
+    record.confirmed_at, record.confirmed_by_id = now, account_id
+    _move(record, RecordState.APPROVAL, now)
+
+
 def confirm(record_ids: Sequence[int], actor: Actor, *, now: datetime) -> list[ServiceRecord]:
     """Confirm entries that others recorded; marked ones are confirmed one by one with a reason."""
     if not record_ids:
@@ -170,13 +311,13 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
                 title=record.title,
             )
         )
-    if reason:
+    if reason and record.claim_id:
         kiosk.decided(record.claim_id, actor, now=now)
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
-    _move(record, RecordState.APPROVAL if record.levels_up else RecordState.EFFECTIVE, now)
+    above = record.levels_up > 0 or record.source is RecordSource.SUPPLEMENT
+    _move(record, RecordState.APPROVAL if above else RecordState.EFFECTIVE, now)
     _trace("confirmed", record, actor, now, minutes=record.minutes)
-    kind = NoticeKind.RECORD_AWAITS_APPROVAL if record.levels_up else NoticeKind.RECORD_EFFECTIVE
-    _told(record, kind, now)
+    _told(record, NoticeKind.RECORD_AWAITS_APPROVAL if above else NoticeKind.RECORD_EFFECTIVE, now)
     return record
 
 
@@ -197,18 +338,19 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     record = _judged(record_id, actor, Tried.SEND_BACK, RecordState.PENDING, RecordState.APPROVAL)
     record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.RETURNED, now)
-    claims.reopen_attendance(record.claim_id)
+    if record.claim_id:
+        claims.reopen_attendance(record.claim_id)
     _trace("returned", record, actor, now)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
-    tell(
-        record.handed_in_by_id,
-        NoticeKind.RECORD_RETURNED,
-        now=now,
-        path=f"/desk/records/{record.id}",
-        **_values(record),
-        reason=reason,
-    )
+    _tell_whoever_handed_in(record, reason, now)
     return record
+
+
+def _tell_whoever_handed_in(record: ServiceRecord, reason: str, now: datetime) -> None:
+    if record.handed_in_by_id == db.session.get_one(Volunteer, record.volunteer_id).account_id:
+        return  # who asked for it is told as its owner
+    path = f"/desk/records/{record.id}"
+    tell(record.handed_in_by_id, NoticeKind.RECORD_RETURNED, now=now, path=path, **_values(record), reason=reason)
 
 
 def _judged(record_id: int, actor: Actor, tried: Tried, *states: RecordState) -> ServiceRecord:

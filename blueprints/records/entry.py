@@ -22,9 +22,9 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Whole:
     record: ServiceRecord
-    shift: Shift
+    shift: Shift | None  # none behind a supplement or an import
     seen: Attendance  # as it stood when it was handed in
-    reckoning: Reckoning
+    reckoning: Reckoning | None
     told: list[Told]
     history: tuple[Step, ...]
     decider: Organization | None  # who has to act, if it waits
@@ -43,14 +43,14 @@ class Whole:
 
 def whole(record: ServiceRecord) -> Whole:
     """Read everything there is about one entry."""
-    told, shift = attendance.told_history(record.claim_id), record.claim.shift
-    lines = queries.ledger_of(record.id)
+    told = attendance.told_history(record.claim_id) if record.claim_id else []
+    lines, shift = queries.ledger_of(record.id), record.claim.shift if record.claim else None
     seen = attendance.attendance_then(told, record.handed_in_at)
     return Whole(
         record,
         shift,
         seen,
-        queries.reckoning(seen, shift),
+        queries.reckoning(seen, shift) if shift else None,
         told,
         _history(record),
         queries.confirming_organization(record) if record.state in WAITS else None,

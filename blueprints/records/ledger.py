@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import aliased
 
 from blueprints.claims.models import EvidenceClass
-from blueprints.records.models import Correction, EntryKind, LedgerEntry, ServiceRecord
+from blueprints.records.models import Correction, EntryKind, LedgerEntry, RecordSource, ServiceRecord
 from core.db import db
 
 
@@ -75,7 +75,8 @@ def document_hash(record: ServiceRecord) -> str:
     """A hash of what 办法 art. 7 wants written down of a service, without anybody's name."""
     told = (record.title, record.category, record.content, record.place, record.served_on.isoformat())
     times = (record.started_at.isoformat(), record.ended_at.isoformat(), str(record.planned_minutes))
-    return hashlib.sha256("\x1f".join(map(str, told + times)).encode()).hexdigest()
+    came = () if record.source is RecordSource.SHIFT else (record.source,)
+    return hashlib.sha256("\x1f".join(map(str, told + times + came)).encode()).hexdigest()
 
 
 def words_hash(salt: str, reason: str) -> str:

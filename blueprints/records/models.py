@@ -30,6 +30,14 @@ WAITS = (RecordState.PENDING, RecordState.APPROVAL)  # somebody still has to dec
 STANDING = text("state <> 'returned'")
 
 
+class RecordSource(StrEnum):
+    """Where an entry comes from."""
+
+    SHIFT = "shift"  # an attendance that was handed in
+    SUPPLEMENT = "supplement"  # time outside a shift, asked for afterwards
+    IMPORT = "import"  # another platform
+
+
 class Mark(StrEnum):
     """Why an entry is looked at on its own before it is confirmed."""
 
@@ -60,9 +68,10 @@ class Part(StrEnum):
 
 
 class ServiceRecord(Base):
-    """One person's minutes on one shift, with what 办法 art. 7 wants recorded, as it stood when handed in.
+    """One person's minutes of one service, with what 办法 art. 7 wants recorded, as it stood when handed in.
 
-    `minutes` are whole, within the planned time and without the break. An effective row never changes:
+    Most belong to a claim on a shift; a supplement and an import belong to none. `minutes` are whole, within the
+    planned time and without the break. An effective row never changes:
     a trigger in the database refuses, on both databases.
     """
 
@@ -76,8 +85,13 @@ class ServiceRecord(Base):
             name="counts_only_when_confirmed",
         ),
         CheckConstraint(
-            "state <> 'effective' OR levels_up = 0 OR approved_by_id IS NOT NULL",
+            "state <> 'effective' OR (levels_up = 0 AND source <> 'supplement') OR approved_by_id IS NOT NULL",
             name="long_days_are_approved",
+        ),
+        CheckConstraint("(source = 'shift') = (claim_id IS NOT NULL)", name="only_shifts_have_a_claim"),
+        CheckConstraint(
+            "(source <> 'supplement' OR evidence = 'C') AND (source = 'import') = (evidence = 'D')",
+            name="evidence_follows_the_source",
         ),
         CheckConstraint("confirmed_by_id IS NULL OR confirmed_by_id <> handed_in_by_id", name="two_people_confirm"),
         CheckConstraint("approved_by_id IS NULL OR approved_by_id <> confirmed_by_id", name="another_one_approves"),
@@ -94,7 +108,8 @@ class ServiceRecord(Base):
     )
 
     volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
-    claim_id: Mapped[int] = mapped_column(ForeignKey("claim.id"))
+    claim_id: Mapped[int | None] = mapped_column(ForeignKey("claim.id"))
+    source: Mapped[RecordSource] = mapped_column(default=RecordSource.SHIFT, server_default=RecordSource.SHIFT)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
     title: Mapped[str] = mapped_column(String(40))
     category: Mapped[Category]
@@ -108,7 +123,7 @@ class ServiceRecord(Base):
     minutes: Mapped[int]
     evidence: Mapped[EvidenceClass]
     below_presence: Mapped[bool] = mapped_column(default=False)  # below the minimum presence: confirmed one by one
-    levels_up: Mapped[int] = mapped_column(default=0)  # 1: a day over 8 h, 2: over 12 h
+    levels_up: Mapped[int] = mapped_column(default=0)  # 1: a day over 8 h or no shift behind it, 2: over 12 h
     state: Mapped[RecordState] = mapped_column(default=RecordState.PENDING)
     handed_in_at: Mapped[datetime]
     handed_in_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
@@ -122,7 +137,7 @@ class ServiceRecord(Base):
     reason: Mapped[str] = mapped_column(String(200), default="")  # why returned, or why confirmed in spite of a mark
 
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
-    claim: Mapped[Claim] = relationship(lazy="raise_on_sql")
+    claim: Mapped[Claim | None] = relationship(lazy="raise_on_sql")
     organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
 
 

@@ -30,6 +30,7 @@ from blueprints.records.models import (
     Mark,
     Part,
     Recorder,
+    RecordSource,
     RecordState,
     RefusedAttempt,
     Root,
@@ -46,7 +47,7 @@ SECONDS = 60
 HOUR = 60
 MOST_REFUSED = 50  # attempts shown of one entry
 PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
-SHIFT = joinedload(ServiceRecord.claim, innerjoin=True).joinedload(Claim.shift, innerjoin=True)
+SHIFT = joinedload(ServiceRecord.claim).joinedload(Claim.shift, innerjoin=True)
 WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
 
 
@@ -282,10 +283,7 @@ def judged_by_nobody_because(record: ServiceRecord, actor: Actor, recorded_by: s
         Bar.RECORDER: _("You recorded part of this attendance, so another person confirms it."),
         Bar.OWNER: _("These are your own minutes, so another person confirms them."),
         Bar.TWICE: _("You confirmed this entry, so another person approves it."),
-        Bar.TOO_LOW: _(
-            "The day is long: a confirmer %(count)d level(s) above the station approves it.",
-            count=record.levels_up,
-        ),
+        Bar.TOO_LOW: _too_low(record),
     }
     return sentences[bar] if bar else None
 
@@ -298,9 +296,47 @@ def bar_to_judging(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -
         return Bar.OWNER
     if record.state is RecordState.APPROVAL and record.confirmed_by_id == actor.account_id:
         return Bar.TWICE
-    if record.state is RecordState.APPROVAL and not reaches_down(actor, record.organization, record.levels_up):
+    if not reaches_down(actor, record.organization, levels_to_decide(record, record.organization)):
         return Bar.TOO_LOW
     return None
+
+
+def _too_low(record: ServiceRecord) -> str:
+    levels = levels_to_decide(record, record.organization)
+    if record.source is RecordSource.SHIFT:
+        return _("The day is long: a confirmer %(count)d level(s) above the station approves it.", count=levels)
+    return _("No shift stands behind it: a confirmer %(count)d level(s) above the station decides.", count=levels)
+
+
+def levels_to_decide(record: ServiceRecord, organization: Organization) -> int:
+    """How far above the organization the next decision is made: nobody lets an import count without the level above."""
+    if record.state is RecordState.APPROVAL:
+        return record.levels_up
+    return min(1, len(organization.ancestors)) if record.source is RecordSource.IMPORT else 0
+
+
+def overlapping(volunteer_id: int, started_at: datetime, ended_at: datetime) -> ServiceRecord | None:
+    """An entry of the person that stands for some of the same time; one that a correction voided stands for none."""
+    mine = select(ServiceRecord).where(
+        ServiceRecord.volunteer_id == volunteer_id,
+        ServiceRecord.state != RecordState.RETURNED,
+        ServiceRecord.started_at < ended_at,
+        ServiceRecord.ended_at > started_at,
+        (ServiceRecord.state != RecordState.EFFECTIVE) | (worth_of_record() > 0),
+    )
+    return db.session.scalar(mine.order_by(ServiceRecord.started_at).limit(1))
+
+
+def attended_meanwhile(volunteer_id: int, started_at: datetime, ended_at: datetime) -> Shift | None:
+    """A shift at some of the same time on which the person was seen, and whose times are not handed in yet."""
+    seen = (
+        select(Shift)
+        .join(Claim, Claim.shift_id == Shift.id)
+        .where(Claim.volunteer_id == volunteer_id, Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None))
+        .where(Shift.starts_at < ended_at, Shift.ends_at > started_at)
+        .where(select(Punch.id).where(Punch.claim_id == Claim.id).exists())
+    )
+    return db.session.scalar(seen.order_by(Shift.starts_at).limit(1).options(joinedload(Shift.post, innerjoin=True)))
 
 
 def reaches_down(actor: Actor, organization: Organization, levels: int) -> bool:
@@ -341,9 +377,14 @@ def marks_of(
 ) -> tuple[Mark, ...]:
     """The marks of an entry; read already for a whole list: `flagged`, the claims with something odd, and `differing`,
     the entries whose shift was counted otherwise."""
-    odd = kiosk.flagged([record.claim_id]) if flagged is None else flagged
+    odd = flagged_of([record]) if flagged is None else flagged
     other = differing_counts([record.id]) if differing is None else differing
     return marks(record.below_presence, record.evidence, record.levels_up, record.claim_id in odd, record.id in other)
+
+
+def flagged_of(records: Iterable[ServiceRecord]) -> set[int]:
+    """The claims behind these entries with something odd about them."""
+    return kiosk.flagged(record.claim_id for record in records if record.claim_id)
 
 
 def differing_counts(record_ids: Iterable[int]) -> dict[int, HeadCount]:
@@ -427,7 +468,7 @@ def with_records(shift: Shift) -> list[Held]:
 
 
 def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
-    """Returned entries in these subtrees that no other followed yet, the latest first."""
+    """Returned entries of shifts in these subtrees that no other followed yet, the latest first."""
     again = aliased(ServiceRecord)
     followed_by = select(again.id).where(again.claim_id == ServiceRecord.claim_id, again.id > ServiceRecord.id)
     mine = select(ServiceRecord).join(ServiceRecord.organization).join(ServiceRecord.claim)
@@ -457,7 +498,7 @@ def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organi
 
 
 def _deciding(record: ServiceRecord, recorded_by: set[int], able: Confirmers) -> Organization | None:
-    levels = record.levels_up if record.state is RecordState.APPROVAL else 0
+    levels = levels_to_decide(record, _owner(record))
     person = db.session.get_one(Volunteer, record.volunteer_id).account_id
     return nearest(_owner(record), levels, recorded_by | {person, record.confirmed_by_id or 0}, able)
 
@@ -502,6 +543,8 @@ def _confirmers(below: Iterable[Organization]) -> Confirmers:
 
 def follower(record: ServiceRecord) -> int | None:
     """The entry that was made for the same attendance after this one was returned."""
+    if record.claim_id is None:
+        return None
     later = select(func.max(ServiceRecord.id)).where(ServiceRecord.claim_id == record.claim_id)
     return db.session.scalar(later.where(ServiceRecord.id > record.id))
 

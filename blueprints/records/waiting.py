@@ -9,7 +9,6 @@ from sqlalchemy.orm import aliased, selectinload
 
 from blueprints.claims.models import Claim
 from blueprints.identity.models import Account
-from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
@@ -22,6 +21,7 @@ from core.i18n import _
 
 SHIFTS_A_PAGE = 20
 MOST_LISTED = 100
+BELONGS = func.coalesce(Claim.shift_id, -ServiceRecord.id)
 SOON = 5  # working days before the due date from which it is said in amber
 
 
@@ -42,15 +42,25 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The entries of one shift."""
+    """The entries of one shift, or one that belongs to no shift."""
 
-    shift: Shift
+    shift: Shift | None  # none for an entry that stands for itself
     organization: Organization
     entries: tuple[Entry, ...]
     handed_in_by: str
     due_on: date
     due_tone: str
     count: HeadCount | None  # what was counted on the spot, if it differs
+
+    @property
+    def key(self) -> str:
+        """What the group is called on its page."""
+        return f"shift-{self.shift.id}" if self.shift else f"entry-{self.entries[0].record.id}"
+
+    @property
+    def span(self) -> tuple[datetime, datetime]:
+        first = self.entries[0].record
+        return (self.shift.starts_at, self.shift.ends_at) if self.shift else (first.started_at, first.ended_at)
 
     @property
     def plain_ids(self) -> list[int]:
@@ -70,36 +80,42 @@ class Due:
 def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tuple[list[Group], bool]:
     """The shifts with entries that wait, the most urgent first, and whether there are more."""
     by = aliased(Account)
-    waiting = queries.waiting(paths).join(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
+    waiting = queries.waiting(paths).outerjoin(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
     named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name)
-    rows = db.session.execute(named.where(Claim.shift_id.in_(_shift_ids(paths, page)))).all()
+    rows = db.session.execute(named.where(BELONGS.in_(_together(paths, page)))).all()
     told = {record.handed_in_by_id: name for record, name in rows}
     by_shift: dict[int, list[Entry]] = {}
     for entry in entries_of([record for record, _name in rows], actor):
-        by_shift.setdefault(entry.record.claim.shift_id, []).append(entry)
+        by_shift.setdefault(_belongs(entry.record), []).append(entry)
     ids = sorted(by_shift, key=lambda id: (min(entry.record.due_on for entry in by_shift[id]), id))
     return [_group(by_shift[id], told, today) for id in ids[:SHIFTS_A_PAGE]], len(ids) > SHIFTS_A_PAGE
 
 
-def _shift_ids(paths: Sequence[str], page: int) -> Select[int]:
-    """The shifts of a page and the first of the next one, which tells that there is a next one."""
+def _belongs(record: ServiceRecord) -> int:
+    """What the entry is shown with: its shift, or nothing but itself."""
+    return record.claim.shift_id if record.claim else -record.id
+
+
+def _together(paths: Sequence[str], page: int) -> Select[int]:
+    """The groups of a page and the first of the next one, which tells that there is a next one."""
     urgent = (
-        select(Claim.shift_id)
-        .join(ServiceRecord, ServiceRecord.claim_id == Claim.id)
+        select(BELONGS.label("belongs"))
+        .select_from(ServiceRecord)
+        .outerjoin(Claim, Claim.id == ServiceRecord.claim_id)
         .join(ServiceRecord.organization)
         .where(organizations.under(paths), ServiceRecord.state.in_(WAITS))
-        .group_by(Claim.shift_id)
-        .order_by(func.min(ServiceRecord.due_on), Claim.shift_id)
+        .group_by(BELONGS)
+        .order_by(func.min(ServiceRecord.due_on), BELONGS)
     )
     start = (page - 1) * SHIFTS_A_PAGE
     some = urgent.offset(start).limit(SHIFTS_A_PAGE + 1).subquery()
-    return select(some.c.shift_id)
+    return select(some.c.belongs)
 
 
 def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:
     """What this person may do with each of these entries."""
     recorded = queries.recorders(record.id for record in records)
-    odd = kiosk.flagged(record.claim_id for record in records)
+    odd = queries.flagged_of(records)
     counts = queries.differing_counts(record.id for record in records)
 
     def entry(record: ServiceRecord) -> Entry:
@@ -119,9 +135,10 @@ def barred_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -
 def _group(entries: list[Entry], told: dict[int, str], today: date) -> Group:
     first = entries[0].record
     due = min(entry.record.due_on for entry in entries)
-    placed = sorted(entries, key=lambda entry: entry.record.claim.place or 0)
+    placed = sorted(entries, key=lambda entry: (entry.record.claim.place if entry.record.claim else None) or 0)
     by, count = told[first.handed_in_by_id], entries[0].count
-    return Group(first.claim.shift, first.organization, tuple(placed), by, due, due_tone(due, today), count)
+    shift = first.claim.shift if first.claim else None
+    return Group(shift, first.organization, tuple(placed), by, due, due_tone(due, today), count)
 
 
 def dues(paths: Sequence[str], now: datetime) -> list[Due]:

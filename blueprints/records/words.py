@@ -3,7 +3,18 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.records.models import Bar, CorrectionState, Deed, EntryKind, Mark, Part, RecordState, Sealed, Tried
+from blueprints.records.models import (
+    Bar,
+    CorrectionState,
+    Deed,
+    EntryKind,
+    Mark,
+    Part,
+    RecordSource,
+    RecordState,
+    Sealed,
+    Tried,
+)
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -11,6 +22,9 @@ WORDS: dict[StrEnum, Any] = {
     RecordState.APPROVAL: lazy("To be approved"),
     RecordState.EFFECTIVE: lazy("Effective"),
     RecordState.RETURNED: lazy("Returned"),
+    RecordSource.SHIFT: lazy("From a shift"),
+    RecordSource.SUPPLEMENT: lazy("Supplement: time outside a shift"),
+    RecordSource.IMPORT: lazy("From another platform"),
     Deed.HANDED_IN: lazy("Handed in"),
     Deed.CONFIRMED: lazy("Confirmed"),
     Deed.APPROVED: lazy("Approved above"),
