@@ -133,10 +133,7 @@ def _entered(
     record.levels_up = _levels_up(claim.volunteer_id, minutes, record, organization)
     record.handed_in_at, record.handed_in_by_id = now, actor.account_id
     record.due_on = queries.due_on(shift, organizations.limits())
-    db.session.add(record)
-    db.session.flush()
-    for account_id in queries.recorders_of(claim.id) | {actor.account_id}:
-        db.session.add(Recorder(record_id=record.id, account_id=account_id))
+    _keep(record, queries.recorders_of(claim.id) | {actor.account_id})
     claims.close_attendance(claim, now=now)
     _trace("handed in", record, actor, now, minutes=minutes)
     _told(record, NoticeKind.RECORD_HANDED_IN, now, organization=organization.name, until=record.due_on)
@@ -207,14 +204,19 @@ def enter(
     record = _stated(facts, source, organization)
     record.handed_in_at, record.handed_in_by_id = now, stated_by
     record.due_on = workdays.after(clock.today(now), organizations.limit(Limit.CONFIRM_WORKING_DAYS))
-    db.session.add(record)
-    db.session.flush()
-    for account_id in {stated_by, *recorders}:
-        db.session.add(Recorder(record_id=record.id, account_id=account_id))
+    touched = {stated_by, *recorders}
+    _keep(record, touched)
     _note_entered(record, organization, person, stated_by, now)
     if vouched_by is not None:
-        _vouch(record, vouched_by, person, {stated_by, *recorders}, now)
+        _vouch(record, vouched_by, person, touched, now)
     return record
+
+
+def _keep(record: ServiceRecord, recorders: Iterable[int]) -> None:
+    db.session.add(record)
+    db.session.flush()
+    for account_id in sorted(recorders):
+        db.session.add(Recorder(record_id=record.id, account_id=account_id))
 
 
 def _refuse_times(facts: Facts, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """sources: entries of service that stand for no shift, supplements and imports
 
 Revision ID: sources
-Revises: jobs
+Revises: attempts
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import add_check, allow, disallow, drop_check, let_be_empty, must_be_filled, replace_check
 
 revision = "sources"
-down_revision = "jobs"
+down_revision = "attempts"
 branch_labels = None
 depends_on = None
 
