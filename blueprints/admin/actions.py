@@ -33,7 +33,7 @@ from core import audit, display, vault
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 INVITATION_LASTS = timedelta(days=7)
 
@@ -440,6 +440,7 @@ def register_for(details: people.Details, actor: Actor, *, phone: str, now: date
 
     Returns the registration and the slip to hand over. Another person approves it.
     """
+    _require_age(details, actor, now)
     people.require_free(phone)
     account = Account(name=details.name, phone=phone, created_at=now, created_by_id=actor.account_id)
     db.session.add(account)
@@ -452,6 +453,16 @@ def register_for(details: people.Details, actor: Actor, *, phone: str, now: date
     counter = _counter(actor, organization)
     slip, code = people.issue_slip(account.id, SlipPurpose.CLAIM, actor=actor, organization_id=counter, now=now)
     return volunteer, slip, code
+
+
+def _require_age(details: people.Details, actor: Actor, now: datetime) -> None:
+    """Children were registered in crowds without knowing it; who tries leaves a trace at their station."""
+    try:
+        people.require_age(details.birth_date, now=now)
+    except Refusal as refusal:
+        held = next((held.organization_id for held in actor.held if held.role is Role.CLERK), 0)
+        station = db.get_or_404(Organization, held)
+        raise Barred(str(refusal), "register", "too_young", station, refusal.field) from None
 
 
 def _counter(actor: Actor, organization: Organization) -> int:

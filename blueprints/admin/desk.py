@@ -26,6 +26,8 @@ from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
 from blueprints.organizations.models import DEFAULTS, SWITCHES, Division, Limit, Organization
 from blueprints.records import queries as records
+from blueprints.records import witness
+from blueprints.records.models import Tried
 from blueprints.series import queries as series
 from core import clock, sought
 from core.actor import Role
@@ -36,6 +38,7 @@ from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("desk", __name__)
 Item = tuple[str, str, str, int | str | None, bool]
+witness.WATCHED |= {"desk.invite": Tried.GIVE_ROLE, "people.approve": Tried.ADMIT}
 TOP_ONLY = ("/desk/settings", "/desk/calendar")
 CLERK, CONFIRMER, ADMINISTRATOR = Role.CLERK, Role.CONFIRMER, Role.ADMINISTRATOR
 

@@ -13,7 +13,7 @@ from core import audit
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import LANGUAGES, _, speaking
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 TEXTS = ("place", "content", "conditions", "sign_up", "risks", "safeguards", "responsible_name", "responsible_phone")
 AGES = ("min_age", "max_age")
@@ -284,7 +284,7 @@ def _require_open(post: Post, shift: Shift) -> None:
 
 def _refuse_past_times(shift: Shift, planned: Values, now: datetime) -> None:
     if shift.ends_at <= now:
-        raise Refusal(_("This shift is over. What happened is settled on its roster."))
+        raise Barred(_("This shift is over. What happened is settled on its roster."), "reshape", "over", shift)
     begun = shift.starts_at <= now
     if begun and planned["starts_at"] != shift.starts_at:
         raise Refusal(_("This shift has begun, so its start stays. You can still change its end and places."), "day")
@@ -308,7 +308,7 @@ def add_shift(post_id: int, values: Values, actor: Actor, *, revision: int, now:
     _require_offering(organization)
     refuse_stale(post, revision)
     if values["starts_at"] <= now:
-        raise Refusal(_("Please choose a time to come."), "day")
+        raise Barred(_("Please choose a time to come."), "make_up", "past", organization, "day")
     shift = Shift(post_id=post.id, state=ShiftState.OPEN, revision=1)
     _plan(shift, _planned(values))
     db.session.add(shift)

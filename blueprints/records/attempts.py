@@ -21,7 +21,7 @@ from core.db import db
 
 AGAIN = timedelta(minutes=10)  # the same try within it says nothing new
 MOST_A_DAY = 200  # of one person: beyond that the traces that are there say enough
-SHIFT, ACCOUNT, ORGANIZATION = "shift", "account", "organization"
+SHIFT, ACCOUNT, VOLUNTEER, ORGANIZATION = "shift", "account", "volunteer", "organization"
 Subject = tuple[str, int]
 
 
@@ -95,6 +95,11 @@ def _about_account(account_id: int) -> About | None:
     return About(*row) if row else None
 
 
+def _about_volunteer(volunteer_id: int) -> About | None:
+    volunteer = db.session.get(Volunteer, volunteer_id)
+    return About(volunteer.account_id, volunteer.registered_with_id) if volunteer else None
+
+
 def _about_organization(organization_id: int) -> About | None:
     return About(None, organization_id) if db.session.get(Organization, organization_id) else None
 
@@ -105,5 +110,6 @@ FINDERS: dict[str, Callable[[int], About | None]] = {
     ATTENDANCE: _about_attendance,
     SHIFT: _about_shift,
     ACCOUNT: _about_account,
+    VOLUNTEER: _about_volunteer,
     ORGANIZATION: _about_organization,
 }

@@ -351,6 +351,11 @@ class Tried(StrEnum):
     SETTLE = "settle"  # decide on a dispute
     IMPORT = "import"
     TAKE_OVER = "take_over"  # get at somebody's account
+    RESHAPE = "reshape"  # change a shift that was served
+    MAKE_UP = "make_up"  # offer a shift that is over
+    REGISTER = "register"  # somebody who may not be
+    ADMIT = "admit"  # approve a registration
+    GIVE_ROLE = "give_role"
 
 
 class Bar(StrEnum):
@@ -367,6 +372,9 @@ class Bar(StrEnum):
     OWN_ACCOUNT = "own_account"
     STAFF = "staff"
     INVOLVED = "involved"
+    OVER = "over"
+    PAST = "past"
+    TOO_YOUNG = "too_young"
     GUARD = "guard"
 
 
@@ -382,6 +390,7 @@ class RefusedAttempt(Base):
     __tablename__ = "refused_attempt"
     __table_args__ = (
         Index(None, "subject", "subject_id"),
+        Index(None, "about_id", "id"),
         Index(None, "actor_id", "at"),
         Index(None, "organization_id", "at"),
     )

@@ -638,3 +638,10 @@ def refused_on(record: ServiceRecord) -> list[Refused]:
     told = select(RefusedAttempt, Account.name).join(Account, Account.id == RefusedAttempt.actor_id)
     newest = told.where(or_(its, before)).order_by(RefusedAttempt.id.desc()).limit(MOST_REFUSED)
     return [Refused(*row) for row in db.session.execute(newest)]
+
+
+def refused_about(account_id: int) -> list[Refused]:
+    """What was refused about somebody's minutes or account, the latest first."""
+    told = select(RefusedAttempt, Account.name).join(Account, Account.id == RefusedAttempt.actor_id)
+    mine = told.where(RefusedAttempt.about_id == account_id)
+    return [Refused(*row) for row in db.session.execute(mine.order_by(RefusedAttempt.id.desc()).limit(MOST_REFUSED))]

@@ -7,7 +7,7 @@ from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from blueprints.claims.models import EvidenceClass
-from blueprints.identity.access import actor, public, volunteer_only
+from blueprints.identity.access import actor, public, signed_in, volunteer_only
 from blueprints.posts.models import Category
 from blueprints.records import entry, queries
 from blueprints.records.mine import Choice, mine
@@ -41,6 +41,13 @@ def my_record(record_id: int) -> ResponseReturnValue:
 def my_minutes() -> ResponseReturnValue:
     """Any sum of one's own minutes, opened down to its rows."""
     return respond("records/my_minutes.html", view=opened(actor().volunteer_id or 0, asked()))
+
+
+@bp.get("/me/refusals")
+@signed_in
+def my_refusals() -> ResponseReturnValue:
+    """What somebody tried with one's minutes or account and may not; for staff without a record, too."""
+    return respond("records/my_refusals.html", refused=queries.refused_about(actor().account_id))
 
 
 @bp.get("/roots")

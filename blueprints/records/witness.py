@@ -10,7 +10,7 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from blueprints.identity.access import viewer
 from blueprints.records import attempts
-from blueprints.records.attempts import SHIFT, Subject
+from blueprints.records.attempts import ORGANIZATION, SHIFT, VOLUNTEER, Subject
 from blueprints.records.models import ATTENDANCE, ENTRY, Bar, Tried
 from core import clock
 from core.actor import Actor
@@ -34,6 +34,7 @@ WATCHED: dict[str, Tried] = {
 # What the number in an address stands for; areas to the right add theirs.
 MOST_AT_ONCE = 50
 NAMED: dict[str, str] = {"record_id": ENTRY, "claim_id": ATTENDANCE, "shift_id": SHIFT, "correction_id": "correction"}
+NAMED |= {"volunteer_id": VOLUNTEER, "organization_id": ORGANIZATION}
 # The guards and constraints of the database that keep minutes honest.
 GUARDS = re.compile(
     r"effective_record_never_changes|service_record_is_never_deleted|confirmed_by_another|recorder_has_not_confirmed"

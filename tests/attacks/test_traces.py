@@ -16,7 +16,7 @@ from core.db import db
 from tests.attacks.conftest import DONE, words
 from tests.attacks.conftest import attempts as kept
 from tests.counting import counted
-from tests.factories import give, sign_in
+from tests.factories import give
 from tests.records.test_ledger import hand_in, served
 
 
@@ -113,8 +113,7 @@ def test_what_the_database_refuses_leaves_a_trace(app, world, record):
 
 
 def test_an_own_check_out_that_comes_too_late_is_no_attempt(world, as_, record):
-    sign_in(as_(world.lin), world.lin.account_id)
-    as_(world.lin).post(f"/claims/{record.claim_id}/check-out", data={"code": "000000"})
+    assert as_(world.lin).post(f"/claims/{record.claim_id}/departure", data={"code": "000000"}).status_code == 409
     assert kept() == []
 
 
