@@ -29,6 +29,9 @@ from blueprints.claims import screens as claims_screens
 from blueprints.claims import shortage as claims_shortage
 from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
+from blueprints.disputes import desk as disputes_desk
+from blueprints.disputes import routes as disputes_routes
+from blueprints.disputes import words as disputes_words
 from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
@@ -82,6 +85,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_shortage.bp,
     records_routes.bp,
     records_desk.bp,
+    disputes_routes.bp,
+    disputes_desk.bp,
     certificates_routes.bp,
     certificates_desk.bp,
     claims_changes.bp,
@@ -110,10 +115,11 @@ AREAS_WITH_WORDS = (
     rollcall_words,
     kiosk_words,
     records_words,
+    disputes_words,
     admin_words,
 )
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
-WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS]
+WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 csrf = CSRFProtect()
 
 

@@ -68,6 +68,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Times to hand in"), "/desk/hand-ins", "clock", 0, (CLERK,)),
         (_("Tablets"), "/desk/tablets", "checkin", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records + waiting.corrections, (CONFIRMER,)),
+        (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
         *_objections(waiting.objections),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
@@ -108,7 +109,12 @@ def _inside(url: str) -> bool:
 def home() -> ResponseReturnValue:
     now, mine = clock.now(), actor().reach(CLERK)
     waiting = _waiting()
-    counts = {"to_confirm": waiting.records, "to_approve": waiting.registrations, "to_answer": waiting.requests}
+    counts = {
+        "to_decide": waiting.disputes,
+        "to_confirm": waiting.records,
+        "to_approve": waiting.registrations,
+        "to_answer": waiting.requests,
+    }
     shown: dict[str, Any] = {name: _shown(count) for name, count in counts.items()}
     return respond("admin/home.html", **_shifts_at_hand(mine, now), **shown, now=now)
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager, joine
 
 from blueprints.certificates.models import Certificate, CertificateState
 from blueprints.claims.models import Absence, Claim, ClaimState
+from blueprints.disputes import queries as disputes
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
@@ -69,6 +70,7 @@ class Waiting:
     objections: int = 0
     certificates: int = 0
     corrections: int = 0
+    disputes: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -93,10 +95,13 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    counts = [
-        _capped(rows) for rows in (entries, people, asked, _objections(actor), _papers(actor), _corrections(actor))
-    ]
+    others = (_objections(actor), _papers(actor), _corrections(actor), disputes.to_decide(actor, _today()))
+    counts = [_capped(rows) for rows in (entries, people, asked, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
+
+
+def _today() -> date:
+    return clock.today(clock.now())
 
 
 def _papers(actor: Actor) -> CompoundSelect[int]:

@@ -43,6 +43,9 @@ WORDS: dict[StrEnum, Any] = {
     Limit.QUIET_FROM_HOUR: lazy("Quiet hours begin (full hour)"),
     Limit.QUIET_UNTIL_HOUR: lazy("Quiet hours end (full hour)"),
     Limit.NO_SHOW_MONTHS: lazy("That somebody did not come fades after (months)"),
+    Limit.DISPUTE_WORKING_DAYS: lazy("A dispute is decided by the organization within (working days)"),
+    Limit.DISPUTE_WORKING_DAYS_HIGHER: lazy("A dispute is decided by the level above within (working days)"),
+    Limit.APPEAL_WORKING_DAYS: lazy("A rejected dispute can be appealed within (working days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -70,6 +73,9 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.QUIET_FROM_HOUR: lazy("From then on notifications and text messages wait, but for what is pressing."),
     Limit.QUIET_UNTIL_HOUR: lazy("What waited is sent then. The same as the beginning: there are no quiet hours."),
     Limit.NO_SHOW_MONTHS: lazy("After that nobody sees it any more; late cancellations fade likewise."),
+    Limit.DISPUTE_WORKING_DAYS: lazy("After that the level above sees it and can take it over."),
+    Limit.DISPUTE_WORKING_DAYS_HIGHER: lazy("For “not me” and for appeals; after that the next level can take over."),
+    Limit.APPEAL_WORKING_DAYS: lazy("After that the rejection stands."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -133,6 +139,13 @@ ACTIONS: dict[str, Any] = {
     "corrected": lazy("corrected an entry"),
     "correction declined": lazy("declined a correction of an entry"),
     "card taken back": lazy("took back the card of somebody"),
+    "dispute filed": lazy("disputed an entry"),
+    "dispute withdrawn": lazy("withdrew a dispute"),
+    "dispute appealed": lazy("appealed against a rejected dispute"),
+    "dispute accepted": lazy("accepted a dispute"),
+    "dispute rejected": lazy("rejected a dispute"),
+    "dispute dismissed": lazy("rejected a dispute for good"),
+    "dispute followed": lazy("decided on the correction of a disputed entry"),
     "certificate requested": lazy("asked for a stamped certificate"),
     "certificate checked": lazy("checked a request for a certificate"),
     "certificate issued": lazy("issued a certificate"),

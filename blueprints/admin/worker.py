@@ -21,6 +21,7 @@ from blueprints.admin.sending import BATCH, Sent, deliver
 from blueprints.claims import actions as claims
 from blueprints.claims import queries as claimed
 from blueprints.claims import upkeep
+from blueprints.disputes import upkeep as disputes
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
@@ -115,7 +116,10 @@ def settle(*, now: datetime) -> int:
 
 def keep_places(*, now: datetime) -> int:
     """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
-    return sum(_keep(is_due, act, now) for is_due, act in (*upkeep.STEPS, *evidence.STEPS, *tasks_upkeep.STEPS))
+    return sum(
+        _keep(is_due, act, now)
+        for is_due, act in (*upkeep.STEPS, *evidence.STEPS, *tasks_upkeep.STEPS, *disputes.STEPS)
+    )
 
 
 def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], now: datetime) -> int:

@@ -1,6 +1,6 @@
 """Questions about people, their sessions and their roles."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -139,6 +139,27 @@ def roles_that_ask(account_id: int) -> list[Role]:
         _grant.c.account_id == account_id, _grant.c.revoked_at.is_(None), _organization.c.closed_at.is_(None)
     )
     return sorted({role for role, own in db.session.execute(live) if _asks(role, own)})
+
+
+def same_people(account_ids: Iterable[int], among: Collection[int]) -> dict[int, set[int]]:
+    """For each of these accounts which `among` the others may be the same person's second one: the same mail address,
+    or the same name and no other date of birth. Who is barred by mistake only leaves a decision to a colleague."""
+    me, mine = _account.alias(), _volunteer.alias()
+    names_me = (me.c.name == _account.c.name) & or_(
+        mine.c.birth_date.is_(None), _volunteer.c.birth_date.is_(None), mine.c.birth_date == _volunteer.c.birth_date
+    )
+    writes_to_me = func.lower(me.c.email) == func.lower(_account.c.email)
+    found = (
+        select(me.c.id, _account.c.id)
+        .join_from(me, _account, (me.c.id != _account.c.id) & _account.c.id.in_(among))
+        .outerjoin(mine, mine.c.account_id == me.c.id)
+        .outerjoin(_volunteer, _volunteer.c.account_id == _account.c.id)
+        .where(me.c.id.in_(list(account_ids)), or_(names_me, writes_to_me))
+    )
+    same: dict[int, set[int]] = {}
+    for owner, other in db.session.execute(found):
+        same.setdefault(owner, set()).add(other)
+    return same
 
 
 def second_factor(account_id: int) -> SecondFactor | None:

@@ -37,6 +37,7 @@ _FIRST_WORDS = {
     "record": Topic.RECORDS,
     "attendance": Topic.RECORDS,
     "job": Topic.RECORDS,
+    "dispute": Topic.RECORDS,
     **dict.fromkeys(
         (
             *("registration", "grant", "slip", "password", "phone", "email", "account", "guardian", "skill"),

@@ -117,7 +117,7 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.REGISTRATION_REJECTED: lazy("%(organization)s did not approve your registration: %(reason)s"),
     K.RECORD_HANDED_IN: lazy(
         "%(organization)s handed in %(minutes)s for “%(title)s”, %(when)s. A second person confirms it by %(until)s. "
-        "If this is not right, tell the station."
+        "If this is not right, open the entry and say so."
     ),
     K.RECORD_ENTERED: lazy(
         "%(organization)s entered %(minutes)s for you that belong to no shift: “%(title)s”, %(when)s. "
@@ -143,6 +143,18 @@ SENTENCES: dict[NoticeKind, Any] = {
     ),
     K.RECORD_CORRECTED: lazy("“%(title)s”, %(when)s, was corrected and now counts %(minutes)s: %(reason)s"),
     K.CORRECTION_DECLINED: lazy("The correction of “%(title)s”, %(when)s, was declined: %(reason)s"),
+    K.DISPUTE_RECEIVED: lazy(
+        "Your dispute of “%(title)s”, %(when)s, has arrived. %(organization)s decides by %(until)s."
+    ),
+    K.DISPUTE_WAITS: lazy("Somebody disputes the entry “%(title)s”, %(when)s. Please decide by %(until)s."),
+    K.DISPUTE_REJECTED: lazy(
+        "Your dispute of “%(title)s”, %(when)s, was rejected: %(reason)s You can appeal until %(until)s."
+    ),
+    K.DISPUTE_DISMISSED: lazy("Your dispute of “%(title)s”, %(when)s, was rejected for good: %(reason)s"),
+    K.DISPUTE_ACCEPTED: lazy("Your dispute of “%(title)s”, %(when)s, was accepted."),
+    K.DISPUTE_AGAINST: lazy(
+        "The person whose entry “%(title)s”, %(when)s, is disputed it and was right. You recorded or confirmed it."
+    ),
     K.CERTIFICATE_ISSUED: lazy("Certificate %(number)s is issued. You can download and print it."),
     K.CERTIFICATE_DECLINED: lazy("The request for certificate %(number)s was declined: %(reason)s"),
     K.CERTIFICATE_REVOKED: lazy("Certificate %(number)s was taken back: %(reason)s"),

@@ -122,6 +122,9 @@ class Limit(StrEnum):
     QUIET_FROM_HOUR = "quiet_from_hour"
     QUIET_UNTIL_HOUR = "quiet_until_hour"
     NO_SHOW_MONTHS = "no_show_months"
+    DISPUTE_WORKING_DAYS = "dispute_working_days"
+    DISPUTE_WORKING_DAYS_HIGHER = "dispute_working_days_higher"
+    APPEAL_WORKING_DAYS = "appeal_working_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -146,6 +149,9 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.QUIET_FROM_HOUR: (22, 0, 23),
     Limit.QUIET_UNTIL_HOUR: (7, 0, 23),
     Limit.NO_SHOW_MONTHS: (6, 1, 24),
+    Limit.DISPUTE_WORKING_DAYS: (10, 1, 10),
+    Limit.DISPUTE_WORKING_DAYS_HIGHER: (15, 1, 15),
+    Limit.APPEAL_WORKING_DAYS: (15, 5, 60),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

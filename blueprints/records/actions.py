@@ -338,6 +338,18 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     if not reason:
         raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
     record = _judged(record_id, actor, Tried.SEND_BACK, RecordState.PENDING, RecordState.APPROVAL)
+    _return(record, actor, reason, now)
+    return record
+
+
+def give_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
+    """Return an entry that is not effective yet because its owner was right; whoever calls this has judged who may."""
+    record = lock(ServiceRecord, record_id)
+    _return(record, actor, reason, now)
+    return record
+
+
+def _return(record: ServiceRecord, actor: Actor, reason: str, now: datetime) -> None:
     record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
     _move(record, RecordState.RETURNED, now)
     if record.claim_id:
@@ -345,7 +357,6 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     _trace("returned", record, actor, now)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
     _tell_whoever_handed_in(record, reason, now)
-    return record
 
 
 def _tell_whoever_handed_in(record: ServiceRecord, reason: str, now: datetime) -> None:
@@ -369,6 +380,8 @@ def _judged(record_id: int, actor: Actor, tried: Tried, *states: RecordState) ->
     if bar := queries.bar_to_judging(record, actor, recorded_by):
         sentence = queries.judged_by_nobody_because(record, actor, recorded_by) or ""
         raise Barred(sentence, tried, bar, record)
+    if queries.disputed_among([record.id]):
+        raise Refusal(queries.disputed_words())
     return record
 
 

@@ -31,6 +31,8 @@ from core.i18n import _
 from core.refusal import Barred, Refusal
 
 ON_CORRECTED: list[Callable[[int, datetime], None]] = []  # areas to the right that must know: the entry, and when
+ON_DECIDED: list[Callable[[Correction, Actor, datetime], None]] = []  # the same for each decision on a proposal
+BARS: list[Callable[[Correction, Actor], bool]] = []  # whether somebody has a part in it that only they know of
 
 
 def propose(
@@ -46,7 +48,7 @@ def propose(
     _refuse_minutes(minutes, worth, record)
     if not reason:
         raise Refusal(_("Please say why, so that the person and whoever decides can understand it."), "reason")
-    made = _proposed(record, minutes, reason, actor, now)
+    made = _proposed(record, minutes, reason, actor.account_id, now)
     _trace("correction proposed", made, record, actor, now, minutes=minutes, before=worth)
     _tell_owner(record, NoticeKind.CORRECTION_PROPOSED, now, minutes=minutes, reason=reason)
     return made
@@ -65,9 +67,9 @@ def _refuse_minutes(minutes: int, worth: int, record: ServiceRecord) -> None:
         )
 
 
-def _proposed(record: ServiceRecord, minutes: int, reason: str, actor: Actor, now: datetime) -> Correction:
+def _proposed(record: ServiceRecord, minutes: int, reason: str, author_id: int, now: datetime) -> Correction:
     salt = secrets.token_hex(16)
-    made = Correction(record_id=record.id, minutes=minutes, author_id=actor.account_id, proposed_at=now)
+    made = Correction(record_id=record.id, minutes=minutes, author_id=author_id, proposed_at=now)
     made.state, made.text_hash = CorrectionState.PROPOSED, ledger.words_hash(salt, reason)
     db.session.add(made)
     db.session.flush()
@@ -80,6 +82,13 @@ def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
     correction, record = _undecided(correction_id, actor)
     if bar := bar_to_deciding(correction, record, actor):
         raise Barred(_barred_words(bar, correction, record), Tried.CORRECT, bar, record)
+    _count(correction, record, actor, now)
+    for know in ON_DECIDED:
+        know(correction, actor, now)
+    return correction
+
+
+def _count(correction: Correction, record: ServiceRecord, actor: Actor, now: datetime) -> None:
     before = queries.worth([record.id])[record.id]
     _decide(correction, CorrectionState.APPROVED, actor, now)
     ledger.correct(record, correction, now=now)
@@ -87,7 +96,21 @@ def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
     _tell_owner(record, NoticeKind.RECORD_CORRECTED, now, minutes=correction.minutes, reason=_reason(correction))
     for know in ON_CORRECTED:
         know(record.id, now)
-    return correction
+
+
+def lower(record_id: int, minutes: int, author_id: int, actor: Actor, *, reason: str, now: datetime) -> Correction:
+    """Let an effective entry count less, or nothing: what `author_id`, its owner or a colleague, has asked for and
+    the actor agrees to. Whoever calls this has judged who may; more minutes are never made here."""
+    record = lock(ServiceRecord, record_id)
+    if record.state is not RecordState.EFFECTIVE:
+        raise Refusal(_("Only an effective entry is corrected; this one can still be returned."))
+    if minutes >= queries.worth([record_id])[record_id]:
+        raise Refusal(_("The entry counts no more than that already. Look at it again before you go on."))
+    if queries.proposal(record_id):
+        raise Refusal(_("A correction of this entry waits for a decision already. Decide on that one first."))
+    made = _proposed(record, minutes, reason, author_id, now)
+    _count(made, record, actor, now)
+    return made
 
 
 def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> Correction:
@@ -105,6 +128,8 @@ def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> 
     _trace("correction declined", correction, record, actor, now)
     _tell_author(correction, record, reason, now)
     _tell_owner(record, NoticeKind.CORRECTION_DECLINED, now, reason=reason)
+    for know in ON_DECIDED:
+        know(correction, actor, now)
     return correction
 
 
@@ -125,9 +150,10 @@ def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor)
         return Bar.OWNER
     if actor.account_id in queries.recorders([record.id])[record.id]:
         return Bar.RECORDER
-    if not queries.reaches_down(actor, organization, levels_up(correction, record, organization)):
-        return Bar.TOO_LOW
-    return None
+    if any(has_part(correction, actor) for has_part in BARS):
+        return Bar.INVOLVED
+    high = queries.reaches_down(actor, organization, levels_up(correction, record, organization))
+    return None if high else Bar.TOO_LOW
 
 
 def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord) -> str:
@@ -141,6 +167,7 @@ def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord) -> st
         Bar.PROPOSER: _("You proposed this correction, so another person decides on it."),
         Bar.OWNER: _("These are your own minutes, so another person decides on them."),
         Bar.RECORDER: _("You recorded part of this attendance, so another person decides on it."),
+        Bar.INVOLVED: _("You have a part in this entry, so another person decides on it."),
     }[bar]
 
 

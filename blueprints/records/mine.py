@@ -53,6 +53,7 @@ class Mine:
     deciders: Mapping[int, Organization | None]
     untold: list[Untold]
     worth: Mapping[int, int]  # what each effective entry counts today
+    disputed: frozenset[int]  # entries that the person disputes
     more: int | None  # the entry to continue after
 
     @property
@@ -64,7 +65,7 @@ def mine(actor: Actor, choice: Choice, now: datetime) -> Mine:
     """Read the page of the record that was chosen."""
     volunteer_id = actor.volunteer_id or 0
     sums, found = queries.sums(volunteer_id), _records(volunteer_id, choice)
-    records = [record for record, _worth in found]
+    records = [row[0] for row in found]
     shown = records[:PAGE]
     return Mine(
         queries.totals_of(sums, choice.year, choice.category),
@@ -74,13 +75,14 @@ def mine(actor: Actor, choice: Choice, now: datetime) -> Mine:
         shown,
         queries.deciding_organizations(record for record in shown if record.state in WAITS),
         _untold(volunteer_id, now) if not choice.is_filtered and not choice.before else [],
-        worth={record.id: worth for record, worth in found if record.state is RecordState.EFFECTIVE},
+        worth={record.id: worth for record, worth, _disputed in found if record.state is RecordState.EFFECTIVE},
+        disputed=frozenset(record.id for record, _worth, disputed in found if disputed),
         more=shown[-1].id if len(records) > PAGE else None,
     )
 
 
-def _records(volunteer_id: int, choice: Choice) -> list[tuple[ServiceRecord, int]]:
-    """The entries of the page, each with what it counts."""
+def _records(volunteer_id: int, choice: Choice) -> list[tuple[ServiceRecord, int, bool]]:
+    """The entries of the page, each with what it counts and whether it is disputed."""
     wanted = queries.of_volunteer(volunteer_id)
     if choice.year:
         wanted = wanted.where(ServiceRecord.served_on.between(date(choice.year, 1, 1), date(choice.year, 12, 31)))
@@ -92,7 +94,8 @@ def _records(volunteer_id: int, choice: Choice) -> list[tuple[ServiceRecord, int
         last = select(ServiceRecord.served_on, ServiceRecord.id).where(ServiceRecord.id == choice.before)
         here = tuple_(ServiceRecord.served_on, ServiceRecord.id)
         wanted = wanted.where(here < last.scalar_subquery())
-    return list(db.session.execute(wanted.add_columns(queries.worth_of_record()).limit(PAGE + 1)).all())
+    told = wanted.add_columns(queries.worth_of_record(), queries.is_disputed())
+    return list(db.session.execute(told.limit(PAGE + 1)).all())
 
 
 def _untold(volunteer_id: int, now: datetime) -> list[Untold]:

@@ -1,12 +1,25 @@
 """Questions about the record of service. Every total that anybody sees is summed here, and only here."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, String, cast, extract, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    String,
+    cast,
+    extract,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims import queries as attendance
@@ -46,6 +59,8 @@ Confirmers = dict[int, tuple[Organization, set[int]]]  # the organizations that 
 SECONDS = 60
 HOUR = 60
 MOST_REFUSED = 50  # attempts shown of one entry
+# What areas to the right hold an entry back for: a condition on its id.
+HOLDS: list[Callable[[Any], ColumnElement[bool]]] = []
 PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
 SHIFT = joinedload(ServiceRecord.claim).joinedload(Claim.shift, innerjoin=True)
 WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
@@ -339,6 +354,22 @@ def attended_meanwhile(volunteer_id: int, started_at: datetime, ended_at: dateti
     return db.session.scalar(seen.order_by(Shift.starts_at).limit(1).options(joinedload(Shift.post, innerjoin=True)))
 
 
+def is_disputed() -> ColumnElement[bool]:
+    """Whether somebody says that the entry is not right and nobody has decided on that, within a query for entries."""
+    return or_(false(), *(hold(ServiceRecord.id) for hold in HOLDS))
+
+
+def disputed_among(record_ids: Iterable[int]) -> set[int]:
+    """Which of these entries are disputed."""
+    some = select(ServiceRecord.id).where(ServiceRecord.id.in_(list(record_ids)), is_disputed())
+    return set(db.session.scalars(some))
+
+
+def disputed_words() -> str:
+    """Why nobody confirms or returns an entry that is disputed."""
+    return _("In dispute: the person says that this is not right. Decide on the dispute first.")
+
+
 def reaches_down(actor: Actor, organization: Organization, levels: int) -> bool:
     """Whether the actor is a confirmer of an organization at least so many levels above."""
     depth = organization.path.count("/")
@@ -493,7 +524,7 @@ def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organi
     if not waiting:
         return {}
     barred = recorders(record.id for record in waiting)
-    able = _confirmers(_owner(record) for record in waiting)
+    able = confirmers(_owner(record) for record in waiting)
     return {record.id: _deciding(record, barred[record.id], able) for record in waiting}
 
 
@@ -523,10 +554,11 @@ def nearest(organization: Organization, levels: int, barred: set[int], able: Con
 
 def confirmers_of(organization: Organization) -> Confirmers:
     """The organizations at and above this one that have confirmers, with their accounts."""
-    return _confirmers([organization])
+    return confirmers([organization])
 
 
-def _confirmers(below: Iterable[Organization]) -> Confirmers:
+def confirmers(below: Iterable[Organization]) -> Confirmers:
+    """The same for several organizations in one question."""
     ids = {id for organization in below for id in [organization.id, *organization.ancestors]}
     held = (
         select(Organization, Grant.account_id)

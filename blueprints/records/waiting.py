@@ -1,6 +1,6 @@
 """What waits to be confirmed or approved, as one staff member sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -81,11 +81,12 @@ def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tu
     """The shifts with entries that wait, the most urgent first, and whether there are more."""
     by = aliased(Account)
     waiting = queries.waiting(paths).outerjoin(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
-    named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name)
+    named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name, queries.is_disputed())
     rows = db.session.execute(named.where(BELONGS.in_(_together(paths, page)))).all()
-    told = {record.handed_in_by_id: name for record, name in rows}
+    told = {record.handed_in_by_id: name for record, name, _disputed in rows}
+    disputed = {record.id for record, _name, disputed in rows if disputed}
     by_shift: dict[int, list[Entry]] = {}
-    for entry in entries_of([record for record, _name in rows], actor):
+    for entry in entries_of([row[0] for row in rows], actor, disputed):
         by_shift.setdefault(_belongs(entry.record), []).append(entry)
     ids = sorted(by_shift, key=lambda id: (min(entry.record.due_on for entry in by_shift[id]), id))
     return [_group(by_shift[id], told, today) for id in ids[:SHIFTS_A_PAGE]], len(ids) > SHIFTS_A_PAGE
@@ -112,15 +113,19 @@ def _together(paths: Sequence[str], page: int) -> Select[int]:
     return select(some.c.belongs)
 
 
-def entries_of(records: Sequence[ServiceRecord], actor: Actor) -> list[Entry]:
-    """What this person may do with each of these entries."""
-    recorded = queries.recorders(record.id for record in records)
+def entries_of(records: Sequence[ServiceRecord], actor: Actor, disputed: Collection[int] | None = None) -> list[Entry]:
+    """What this person may do with each of these entries; `disputed`, if it was read already, are those in dispute."""
+    ids = [record.id for record in records]
+    recorded = queries.recorders(ids)
+    held = queries.disputed_among(ids) if disputed is None else disputed
     odd = queries.flagged_of(records)
     counts = queries.differing_counts(record.id for record in records)
 
     def entry(record: ServiceRecord) -> Entry:
         marks = queries.marks_of(record, odd, counts)
-        return Entry(record, marks, barred_because(record, actor, recorded[record.id]), counts.get(record.id))
+        barred = barred_because(record, actor, recorded[record.id])
+        barred = barred or (queries.disputed_words() if record.id in held else None)
+        return Entry(record, marks, barred, counts.get(record.id))
 
     return [entry(record) for record in records]
 

@@ -8,6 +8,9 @@ from blueprints.certificates import actions as certificates
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, marking, seeking
 from blueprints.claims.models import AbsenceKind, Act, Audience
+from blueprints.disputes import actions as disputes
+from blueprints.disputes import queries as disputed
+from blueprints.disputes.models import DisputeKind
 from blueprints.identity.models import (
     Consent,
     Grant,
@@ -149,7 +152,15 @@ def ids(world):
         **ways_to_tell(world),
         "absence_id": absence.id,
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
+        **objected(record, world),
     }
+
+
+def objected(record, world):
+    """A dispute of Lin's with a picture."""
+    made = disputes.file(record.id, DisputeKind.NOT_ME, actor_of(world.lin), picture=b"picture", now=START + 4 * HOUR)
+    db.session.commit()
+    return {"dispute_id": made.id, "proof_id": disputed.proofs(made.id)[0].id}
 
 
 def first_slot(rhythm: Series) -> Slot:

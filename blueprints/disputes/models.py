@@ -1,0 +1,167 @@
+"""Disputes: what somebody says against an entry on their own record, and how that is decided (办法 art. 13)."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprints.records.models import Correction, ServiceRecord
+from core.db import Base, Blob
+
+
+class DisputeKind(StrEnum):
+    NOT_ME = "not_me"  # I did not do this: the level above decides, and the organization that recorded does not
+    WRONG = "wrong"  # I did it, but not like this
+
+
+class DisputeState(StrEnum):
+    FILED = "filed"  # waits for whoever decides first
+    APPEALED = "appealed"  # rejected once, waits for the level above
+    CORRECTING = "correcting"  # accepted; a second person decides on the correction
+    REJECTED = "rejected"  # with a reason; can be appealed
+    ACCEPTED = "accepted"  # corrected, or returned to the station
+    DISMISSED = "dismissed"  # rejected by the level above: final
+    WITHDRAWN = "withdrawn"
+
+
+NEXT_STATES: dict[DisputeState, tuple[DisputeState, ...]] = {
+    DisputeState.FILED: (
+        DisputeState.CORRECTING,
+        DisputeState.REJECTED,
+        DisputeState.ACCEPTED,
+        DisputeState.DISMISSED,
+        DisputeState.WITHDRAWN,
+    ),
+    DisputeState.APPEALED: (
+        DisputeState.CORRECTING,
+        DisputeState.ACCEPTED,
+        DisputeState.DISMISSED,
+        DisputeState.WITHDRAWN,
+    ),
+    DisputeState.CORRECTING: (DisputeState.ACCEPTED, DisputeState.FILED, DisputeState.APPEALED),
+    DisputeState.REJECTED: (DisputeState.APPEALED,),
+    DisputeState.ACCEPTED: (),
+    DisputeState.DISMISSED: (),
+    DisputeState.WITHDRAWN: (),
+}
+WAITS = (DisputeState.FILED, DisputeState.APPEALED)  # somebody has to decide on it
+OPEN = (*WAITS, DisputeState.CORRECTING)  # it holds the entry back, and marks it
+IS_OPEN = text("state IN ('filed', 'appealed', 'correcting')")
+
+
+class Dispute(Base):
+    """What the owner says against one entry. Its words and those of the answers stand in the steps, its proof in the
+    pictures; both can be erased.
+
+    `levels` is how many levels above the recording organization somebody has to stand to decide.
+    """
+
+    __tablename__ = "dispute"
+    __table_args__ = (
+        CheckConstraint("levels >= 0", name="levels_are_not_negative"),
+        CheckConstraint("minutes IS NULL OR minutes >= 0", name="minutes_are_not_negative"),
+        CheckConstraint(
+            "(state IN ('accepted', 'dismissed', 'withdrawn')) = (decided_at IS NOT NULL)", name="ended_ones_say_when"
+        ),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="ended_ones_say_by_whom"),
+        CheckConstraint("(rejected_at IS NULL) = (rejected_by_id IS NULL)", name="rejected_ones_say_by_whom"),
+        CheckConstraint("(rejected_at IS NULL) = (appeal_until IS NULL)", name="rejected_ones_can_be_appealed"),
+        CheckConstraint("state <> 'rejected' OR rejected_at IS NOT NULL", name="rejected_ones_say_when"),
+        CheckConstraint("appealed_at IS NULL OR rejected_at IS NOT NULL", name="only_rejected_ones_are_appealed"),
+        CheckConstraint("state <> 'appealed' OR appealed_at IS NOT NULL", name="appealed_ones_say_when"),
+        CheckConstraint(
+            "(state = 'withdrawn') = (decided_by_id IS NOT NULL AND decided_by_id = filed_by_id)",
+            name="only_the_owner_withdraws_and_nothing_else",
+        ),
+        CheckConstraint("rejected_by_id IS NULL OR rejected_by_id <> filed_by_id", name="the_owner_rejects_nothing"),
+        CheckConstraint(
+            "decided_by_id IS NULL OR rejected_by_id IS NULL OR decided_by_id <> rejected_by_id",
+            name="another_one_decides_the_appeal",
+        ),
+        CheckConstraint("state <> 'correcting' OR correction_id IS NOT NULL", name="correcting_ones_name_it"),
+        Index("uq_dispute_open", "record_id", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+        Index(None, "record_id", "id"),
+        Index(None, "state", "due_on"),
+        Index(None, "filed_by_id", "id"),
+    )
+
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
+    kind: Mapped[DisputeKind]
+    state: Mapped[DisputeState] = mapped_column(default=DisputeState.FILED)
+    minutes: Mapped[int | None]  # what the owner says is right, if they say it
+    levels: Mapped[int]
+    filed_at: Mapped[datetime]
+    filed_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    due_on: Mapped[date]  # by when it has to be decided
+    rejected_at: Mapped[datetime | None]
+    rejected_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    appeal_until: Mapped[date | None]
+    appealed_at: Mapped[datetime | None]
+    correction_id: Mapped[int | None] = mapped_column(ForeignKey("correction.id"), index=True)
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    record: Mapped[ServiceRecord] = relationship(lazy="raise_on_sql")
+    correction: Mapped[Correction | None] = relationship(lazy="raise_on_sql")
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def waits(self) -> bool:
+        return self.state in WAITS
+
+
+class DisputeStep(StrEnum):
+    """What happened to a dispute."""
+
+    FILED = "filed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    APPEALED = "appealed"
+    DISMISSED = "dismissed"
+    WITHDRAWN = "withdrawn"
+    CORRECTED = "corrected"  # the second person agreed
+    REOPENED = "reopened"  # the second person did not
+    OVERDUE = "overdue"  # the level above took it over
+
+
+ERASED = "*"  # stands where somebody's words stood who took their data along
+
+
+class Step(Base):
+    """One step of a dispute's course. Append-only; only its words may be erased."""
+
+    __tablename__ = "dispute_step"
+    __table_args__ = (
+        CheckConstraint(
+            "step NOT IN ('rejected', 'dismissed', 'appealed', 'reopened') OR words <> ''", name="says_why_not"
+        ),
+    )
+
+    dispute_id: Mapped[int] = mapped_column(ForeignKey("dispute.id"), index=True)
+    step: Mapped[DisputeStep]
+    at: Mapped[datetime]
+    by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    words: Mapped[str] = mapped_column(String(400), default="")
+
+
+class Proof(Base):
+    """A picture that the owner gives for a dispute. Its content can be erased; that it was there stays."""
+
+    __tablename__ = "dispute_proof"
+    __table_args__ = (
+        CheckConstraint("(content IS NULL) = (erased_at IS NOT NULL)", name="is_there_until_it_is_erased"),
+        CheckConstraint("size > 0", name="is_not_empty"),
+    )
+
+    dispute_id: Mapped[int] = mapped_column(ForeignKey("dispute.id"), index=True)
+    content_type: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    erased_at: Mapped[datetime | None]

@@ -1,0 +1,109 @@
+"""Two who decide on one dispute at once, in processes of their own with real transactions."""
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import pytest
+from flask import g
+from sqlalchemy import func, select
+
+from app import create_app
+from blueprints.disputes import actions
+from blueprints.disputes.models import Dispute, DisputeKind, DisputeState, Step
+from blueprints.identity.models import Account
+from blueprints.records import actions as records
+from blueprints.records.models import LedgerEntry, RecordState, ServiceRecord
+from core.actor import Role
+from core.db import db
+from core.refusal import Refusal
+from tests.claims.test_claiming import actor_of
+from tests.conftest import ENGLISH
+from tests.disputes.conftest import LATER, disputed, recorded
+from tests.factories import actor_for, make_staff, make_world
+
+pytestmark = pytest.mark.commits
+KEPT = ("SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "DATA_KEY", "INSTANCE", "TESTING", "MAIL_URL")
+_app: Any = None
+
+
+def start(config: dict[str, Any]) -> None:
+    """Each process has its own application and its own connections."""
+    global _app  # noqa: PLW0603
+    _app = create_app(**config)
+
+
+def attempt(verb: str, id: int, account_id: int) -> str:
+    with _app.app_context():
+        g.prefs = ENGLISH
+        try:
+            VERBS[verb](id, actor_for(db.session.get_one(Account, account_id)))
+            db.session.commit()
+        except Refusal as refusal:
+            db.session.rollback()
+            return str(refusal)
+        return "done"
+
+
+VERBS: dict[str, Any] = {
+    "accept": lambda id, actor: actions.accept(id, actor, now=LATER),
+    "reject": lambda id, actor: actions.reject(id, actor, reason="名册可证", now=LATER),
+    "confirm": lambda id, actor: records.confirm([id], actor, now=LATER),
+    "not me": lambda id, actor: actions.file(id, DisputeKind.NOT_ME, actor, now=LATER),
+}
+
+
+@pytest.fixture
+def race(app):
+    context = multiprocessing.get_context("spawn")
+    config = {name: app.config[name] for name in KEPT}
+
+    def run(jobs):
+        with ProcessPoolExecutor(len(jobs), context, start, (config,)) as pool:
+            return [job.result() for job in [pool.submit(attempt, *job) for job in jobs]]
+
+    return run
+
+
+def test_one_of_two_deciders_decides_and_the_other_is_told(race):
+    world = make_world()
+    feng, fang = (make_staff(Role.CONFIRMER, world.town, name) for name in ("冯确认", "方确认"))
+    made = disputed(recorded(world), world.lin, DisputeKind.NOT_ME)
+    jobs = [("accept", made.id, feng.account_id), ("reject", made.id, fang.account_id)] * 2
+    db.session.rollback()
+    outcomes = race(jobs)
+    assert sorted(outcome == "done" for outcome in outcomes) == [False, False, False, True]
+    assert all(outcome == "done" or "meanwhile" in outcome for outcome in outcomes)
+    db.session.expire_all()
+    after = db.session.scalars(select(Dispute)).one()
+    assert after.state in (DisputeState.ACCEPTED, DisputeState.DISMISSED)
+    assert db.session.scalar(select(func.count(Step.id))) == 2
+    worth = db.session.scalar(select(func.sum(LedgerEntry.minutes)))
+    assert worth == (0 if after.state is DisputeState.ACCEPTED else 120)
+
+
+def test_an_entry_is_confirmed_or_disputed_and_never_both_unseen(race):
+    world = make_world()
+    pending = recorded(world, confirmed=False)
+    owner = actor_of(world.lin)
+    jobs = [("not me", pending.id, owner.account_id), ("confirm", pending.id, world.wu.account_id)]
+    db.session.rollback()
+    filed, confirmed = race(jobs)
+    db.session.expire_all()
+    assert filed == "done"  # what counts can be disputed, too
+    state = db.session.scalars(select(ServiceRecord.state)).one()
+    if confirmed == "done":
+        assert state is RecordState.EFFECTIVE
+    else:
+        assert "In dispute" in confirmed
+        assert state is RecordState.PENDING
+
+
+def test_two_taps_file_one_dispute(race):
+    world = make_world()
+    made = recorded(world)
+    jobs = [("not me", made.id, world.lin.account_id)] * 3
+    db.session.rollback()
+    outcomes = race(jobs)
+    assert sorted(outcome == "done" for outcome in outcomes) == [False, False, True]
+    assert db.session.scalar(select(func.count(Dispute.id))) == 1
