@@ -1,7 +1,7 @@
 """disputes: what the owner of an entry says against it, its course, its proof, and who may decide
 
 Revision ID: disputes
-Revises: shortfalls
+Revises: attempts_about
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import allow, disallow, drop_guards, make_guards
 
 revision = "disputes"
-down_revision = "shortfalls"
+down_revision = "attempts_about"
 branch_labels = None
 depends_on = None
 
