@@ -40,7 +40,7 @@ from blueprints.posts import actions as posts
 from blueprints.posts.models import Post, Shift, ShiftState
 from core import audit, display, masks
 from core.actor import Actor, Role
-from core.db import db, lock
+from core.db import Rows, amend, db, lock, put
 from core.i18n import _
 from core.refusal import Barred, Refusal
 
@@ -66,20 +66,22 @@ def claim_for(shift_id: int, volunteer_id: int, actor: Actor, *, now: datetime) 
 
 
 def _enter(shift: Shift, post: Post, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
-    if queries.claims_already(shift.id, volunteer.id):
+    occupied = queries.occupied(shift, volunteer.id, now)
+    if occupied.by_this_person:
         raise Refusal(_("You have already claimed this shift. You find it in your schedule."))
     if sentence := queries.obstacle(shift, post, volunteer, now):
         raise Refusal(sentence)
-    _lapse(shift, now)
+    if occupied.lapsed:
+        _lapse(shift, now)
+        occupied = queries.occupied(shift, volunteer.id, now)
     if post.approves and source not in BY_THE_ORGANIZER:
         return _ask(shift, volunteer, source=source, now=now)
-    return _place(shift, volunteer, source=source, now=now)
+    return _place(shift, volunteer, occupied, source=source, now=now)
 
 
 def _ask(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
     """A request keeps nobody out: the organizer gives the place, or says why not."""
     asked = _new_claim(shift, volunteer, ClaimState.REQUESTED, None, source, now)
-    db.session.flush()
     _told(asked, shift, NoticeKind.REQUEST_RECEIVED, now)
     return asked
 
@@ -96,28 +98,25 @@ def _new_claim(
 ) -> Claim:
     entered = Claim(shift_id=shift.id, volunteer_id=volunteer.id, state=state, place=place, places=shift.places)
     entered.source, entered.claimed_at, entered.offered_until = source, now, until
-    db.session.add(entered)
-    shift.revision += 1
+    put(entered)
+    amend(shift, revision=shift.revision + 1)
     return entered
 
 
-def _place(shift: Shift, volunteer: Volunteer, *, source: Source, now: datetime) -> Claim:
+def _place(shift: Shift, volunteer: Volunteer, occupied: queries.Occupied, *, source: Source, now: datetime) -> Claim:
     """The lowest free number, or the end of the line."""
-    place = next(iter(queries.free_places(shift)), None)
-    state = ClaimState.HELD if place else ClaimState.WAITING
-    entered = _new_claim(shift, volunteer, state, place, source, now)
-    _tell_where(entered, shift, now)
+    state = ClaimState.HELD if occupied.free else ClaimState.WAITING
+    entered = _new_claim(shift, volunteer, state, occupied.free, source, now)
+    _tell_where(entered, shift, occupied.waiting + 1, now)
     return entered
 
 
-def _tell_where(entered: Claim, shift: Shift, now: datetime) -> None:
-    """The place, or the position in line; who held it before must have let it go by now."""
+def _tell_where(entered: Claim, shift: Shift, position: int, now: datetime) -> None:
+    """The place, or the position in line."""
     if place := entered.place:
         _told(entered, shift, NoticeKind.CLAIM_HELD, now, place=place)
-        db.session.flush()  # the claim and its notice at once
     else:
-        db.session.flush()  # those ahead are counted by their numbers
-        _told(entered, shift, NoticeKind.CLAIM_WAITING, now, position=queries.position(entered))
+        _told(entered, shift, NoticeKind.CLAIM_WAITING, now, position=position)
 
 
 def accept(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
@@ -224,7 +223,7 @@ def approve(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
     _move(asked, ClaimState.HELD if place else ClaimState.WAITING, place)
     shift.revision += 1
     db.session.flush()
-    _tell_where(asked, shift, now)
+    _tell_where(asked, shift, queries.position(asked), now)
     return asked
 
 
@@ -603,9 +602,10 @@ def _refuse_unfit_walk_in(shift: Shift, post: Post, volunteer: Volunteer, now: d
 
 def _hold(came: Claim | None, shift: Shift, volunteer: Volunteer, place: int, now: datetime) -> Claim:
     if came is None:
-        return _place(shift, volunteer, source=Source.WALK_IN, now=now)
-    _move(came, ClaimState.HELD, place)
-    shift.revision += 1
+        came = _new_claim(shift, volunteer, ClaimState.HELD, place, Source.WALK_IN, now)
+    else:
+        _move(came, ClaimState.HELD, place)
+        shift.revision += 1
     _told(came, shift, NoticeKind.CLAIM_HELD, now, place=place)
     return came
 
@@ -667,9 +667,7 @@ def check_oneself(
     `at` is when the proof was seen, at most minutes before `now`: somebody may have to sign in first.
     """
     claimed, shift = _attended_oneself(claim_id, actor)
-    made = _observe(claimed, shift, act, actor, evidence, at)
-    made.recorded_at = now
-    return made
+    return _observe(claimed, shift, act, actor, evidence, at, recorded_at=now)
 
 
 def _own_act(claim_id: int, act: Act, code: str, actor: Actor, now: datetime) -> Punch:
@@ -689,7 +687,16 @@ def _attended_oneself(claim_id: int, actor: Actor) -> tuple[Claim, Shift]:
     return claimed, shift
 
 
-def _observe(claimed: Claim, shift: Shift, act: Act, actor: Actor, evidence: EvidenceClass, now: datetime) -> Punch:
+def _observe(
+    claimed: Claim,
+    shift: Shift,
+    act: Act,
+    actor: Actor,
+    evidence: EvidenceClass,
+    now: datetime,
+    *,
+    recorded_at: datetime | None = None,
+) -> Punch:
     opens, closes, last = queries.window(shift)
     seen = queries.attendance(claimed.id)
     if act is Act.IN and seen.is_present:
@@ -705,9 +712,9 @@ def _observe(claimed: Claim, shift: Shift, act: Act, actor: Actor, evidence: Evi
                 time=queries.local_time(seen.last.at),
             )
         )
-    made = Punch(claim_id=claimed.id, act=act, at=now, recorded_at=now, recorded_by_id=actor.account_id)
+    made = Punch(claim_id=claimed.id, act=act, at=now, recorded_at=recorded_at or now, recorded_by_id=actor.account_id)
     made.evidence = evidence
-    db.session.add(made)
+    put(made)
     return made
 
 
@@ -821,17 +828,18 @@ def lock_shifts(shift_ids: Sequence[int], *volunteer_ids: int) -> list[Shift]:
 
 def _locked(shift_id: int) -> tuple[Shift, Post]:
     """The shift, locked, and what it belongs to, in one question."""
-    found = db.session.execute(LOCKED, {"shift": shift_id}, execution_options={"populate_existing": True}).first()
-    if found is None:
-        raise NotFound
-    return found[0], found[1]
+    for shift, post in LOCKED.objects(shift=shift_id):
+        return shift, post
+    raise NotFound
 
 
-LOCKED = (
-    select(Shift, Post)
-    .join(Post, Post.id == Shift.post_id)
-    .where(Shift.id == bindparam("shift"))
-    .with_for_update(of=Shift)
+_claim, _shift, _post = Claim.__table__, Shift.__table__, Post.__table__
+LOCKED = Rows(
+    [Shift, Post],
+    select(_shift, _post)
+    .join(_post, _post.c.id == _shift.c.post_id)
+    .where(_shift.c.id == bindparam("shift"))
+    .with_for_update(of=_shift),
 )
 
 
@@ -869,8 +877,21 @@ def _own_claim(claim_id: int, actor: Actor) -> tuple[Claim, Shift]:
 
 def _attended(claim_id: int) -> tuple[Claim, Shift]:
     """A held claim whose attendance is still open, locked."""
-    claimed = lock(Claim, claim_id)
-    shift = db.session.get_one(Shift, claimed.shift_id)
+    for claimed, shift in ATTENDED.objects(claim=claim_id):
+        return _open_attendance(claimed, shift)
+    raise NotFound
+
+
+ATTENDED = Rows(
+    [Claim, Shift],
+    select(_claim, _shift)
+    .join(_shift, _shift.c.id == _claim.c.shift_id)
+    .where(_claim.c.id == bindparam("claim"))
+    .with_for_update(of=_claim),
+)
+
+
+def _open_attendance(claimed: Claim, shift: Shift) -> tuple[Claim, Shift]:
     if claimed.state is not ClaimState.HELD:
         raise Refusal(_("This person holds no place on the shift. Add them as a walk-in first."))
     if shift.state is not ShiftState.OPEN:

@@ -62,6 +62,7 @@ NEXT_STATES: dict[ClaimState, tuple[ClaimState, ...]] = {
 LIVE = text("state IN ('held', 'offered', 'waiting', 'requested')")
 # In the words of a query and not as values: nothing has to be written anew for each execution.
 LIVE_WORDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in LIVE_STATES]
+IN_LINE: list[ColumnElement[str]] = [literal_column(f"'{ClaimState.WAITING}'")]
 
 
 class Source(StrEnum):

@@ -6,11 +6,23 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, bindparam, case, cast, false, func, or_, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
-from blueprints.claims.models import LIVE_STATES, LIVE_WORDS, Act, Claim, ClaimState, EvidenceClass, Punch, Watch
+from blueprints.claims.models import (
+    IN_LINE,
+    LIVE_STATES,
+    LIVE_WORDS,
+    Act,
+    Claim,
+    ClaimState,
+    EvidenceClass,
+    Punch,
+    Watch,
+)
 from blueprints.identity import queries as identity
 from blueprints.identity.models import (
     PROVEN_SKILLS,
@@ -25,7 +37,7 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import checked, clock, display, vault
 from core.actor import Actor, Role
-from core.db import Question, db
+from core.db import Question, Rows, db
 from core.i18n import _
 
 ADULT = 18
@@ -54,13 +66,20 @@ def organization_of(shift: Shift) -> Organization:
 
 
 # Every claim asks these while it keeps all other writers waiting: on the tables and built once they cost a third.
-_claim, _other = Claim.__table__.c, Shift.__table__.c
+_claim, _other, _punch = Claim.__table__.c, Shift.__table__.c, Punch.__table__.c
+_undo = Punch.__table__.alias()
 SHOWN = Question(select(_other.id).where(_other.id == bindparam("shift"), _other.state != ShiftState.DRAFT))
-CLAIMED = Question(
-    select(_claim.id).where(
-        _claim.shift_id == bindparam("shift"),
-        _claim.volunteer_id == bindparam("volunteer"),
-        _claim.state.in_(LIVE_WORDS),
+# A whole shift is counted at once: whether this person is on it, who waits, what lapsed, and which places are held.
+_counted: Any = select(
+    func.count(case((_claim.volunteer_id == bindparam("volunteer", required=False), 1))),
+    func.count(case((_claim.state.in_(IN_LINE), 1))),
+    func.count(case((_claim.offered_until <= bindparam("now", required=False), 1))),
+    func.aggregate_strings(cast(_claim.place, String), ","),
+)
+OCCUPIED = Question(_counted.where(_claim.shift_id == bindparam("shift", required=False), _claim.state.in_(LIVE_WORDS)))
+AHEAD = Question(
+    select(func.count()).where(
+        _claim.shift_id == bindparam("shift"), _claim.state.in_(IN_LINE), _claim.id <= bindparam("claim")
     )
 )
 HELD_PLACES = Question(select(_claim.place).where(_claim.shift_id == bindparam("shift"), _claim.place.is_not(None)))
@@ -85,14 +104,36 @@ OVERLAPPING = Question(
 )
 
 
+PUNCHES = Rows(
+    [Punch],
+    select(Punch.__table__)
+    .outerjoin(_undo, _undo.c.undoes_id == _punch.id)
+    .where(_punch.claim_id == bindparam("claim"), _punch.act != Act.UNDO, _undo.c.id.is_(None))
+    .order_by(_punch.at, _punch.id),
+)
+
+
 def is_shown(shift_id: int) -> bool:
     """Whether there is such a shift for people outside the desk: a draft is nobody else's business."""
     return bool(SHOWN.answer(shift=shift_id))
 
 
-def claims_already(shift_id: int, volunteer_id: int) -> bool:
-    """Whether the volunteer has a claim on the shift that has not ended."""
-    return bool(CLAIMED.within(shift=shift_id, volunteer=volunteer_id))
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """How full a shift is, for somebody who wants to be on it."""
+
+    by_this_person: bool
+    waiting: int  # in line
+    lapsed: int  # offers that nobody took up in time, and that still keep their places
+    free: int | None  # the lowest place that nobody holds
+
+
+def occupied(shift: Shift, volunteer_id: int, now: datetime) -> Occupied:
+    """Every live claim on the shift, counted in one question."""
+    [(own, waiting, late, held)] = OCCUPIED.within(shift=shift.id, volunteer=volunteer_id, now=now)
+    places = set(map(int, held.split(","))) if held else set()
+    free = next((place for place in range(1, shift.places + 1) if place not in places), None)
+    return Occupied(bool(own), waiting, late, free)
 
 
 def lapsed(shift_id: int, now: datetime) -> list[int]:
@@ -120,10 +161,8 @@ def line(shift_id: int) -> list[Claim]:
 
 def position(claim: Claim) -> int:
     """The claim's place in line, 1 for the first."""
-    ahead = select(func.count()).where(
-        Claim.shift_id == claim.shift_id, Claim.state == ClaimState.WAITING, Claim.id <= claim.id
-    )
-    return db.session.scalar(ahead) or 0
+    [(ahead,)] = AHEAD.within(shift=claim.shift_id, claim=claim.id)
+    return int(ahead)
 
 
 def roster(shift_id: int) -> list[Claim]:
@@ -202,6 +241,8 @@ def _meet(one: Shift, other: Shift) -> bool:
 
 
 def _not_active(volunteer: Volunteer) -> str | None:
+    if volunteer.state is VolunteerState.ACTIVE:
+        return None  # nearly always: no sentence has to be looked up
     sentences = {
         VolunteerState.SUBMITTED: _("Your registration waits for approval. You can claim as soon as it is approved."),
         VolunteerState.RETURNED: _("Your registration was returned. Please correct it on your page and send it again."),
@@ -364,7 +405,7 @@ class Attendance:
 
 def attendance(claim_id: int) -> Attendance:
     """The attendance of one claim."""
-    return attendances([claim_id])[claim_id]
+    return _paired([punch for (punch,) in PUNCHES.objects(claim=claim_id)])
 
 
 def attendances(claim_ids: Iterable[int]) -> dict[int, Attendance]:
@@ -374,6 +415,7 @@ def attendances(claim_ids: Iterable[int]) -> dict[int, Attendance]:
     return {id: _paired(found.get(id, ())) for id in ids}
 
 
+@cache
 def standing_punches() -> Select[Punch]:
     """What was observed and not undone, claim by claim in the order of time."""
     undo = aliased(Punch)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import contains_eager
 
 from blueprints.claims import board, company, queries, seeking
@@ -21,7 +21,7 @@ from blueprints.organizations.models import Limit
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import clock
 from core.actor import Actor
-from core.db import db
+from core.db import Question, db
 
 PAGE = 20
 MOST_COMING = 200
@@ -124,10 +124,15 @@ def _why_not(seen: Seen, at: Stage, viewer: Actor, now: datetime) -> str | None:
     return queries.obstacle(seen.shift, seen.post, volunteer, now)
 
 
+_claim = Claim.__table__.c
+OWN_SHIFT = Question(
+    select(_claim.shift_id).where(_claim.id == bindparam("claim"), _claim.volunteer_id == bindparam("volunteer"))
+)
+
+
 def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
     """The shift of a claim, if the claim is the viewer's own; else it does not exist for them."""
-    own = select(Claim.shift_id).where(Claim.id == claim_id, Claim.volunteer_id == viewer.volunteer_id)
-    return db.session.scalar(own)
+    return next((id for (id,) in OWN_SHIFT.answer(claim=claim_id, volunteer=viewer.volunteer_id)), None)
 
 
 # --- the schedule -----------------------------------------------------------------------------------------------

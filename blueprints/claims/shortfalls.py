@@ -80,7 +80,7 @@ def _move(person: Volunteer, was_held: bool, shift: Shift, target: Shift, now: d
         return False
     if (shift.starts_at, shift.ends_at, _post(shift).place) == (target.starts_at, target.ends_at, _post(target).place):
         moved = actions._new_claim(target, person, ClaimState.HELD, place, Source.MOVED, now)
-        actions._tell_where(moved, target, now)
+        actions._told(moved, target, NoticeKind.CLAIM_HELD, now, place=place)
         return True
     until = answer_by(target, now)
     actions._new_claim(target, person, ClaimState.OFFERED, place, Source.MOVED, now, until=until)

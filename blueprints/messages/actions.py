@@ -27,7 +27,7 @@ from blueprints.messages.models import (
 from blueprints.organizations.models import Organization
 from core import audit, mail, push, sms, vault
 from core.actor import Actor, Role
-from core.db import db, lock
+from core.db import db, lock, put
 from core.i18n import _
 from core.push import Browser
 from core.refusal import Refusal
@@ -49,7 +49,7 @@ def tell(
 ) -> Notice:
     """Write to a person's inbox, and put it into the outbox for every channel they want and can be reached by."""
     notice = Notice(account_id=account_id, kind=kind, values=_plain(values), path=path, at=now, key=key)
-    db.session.add(notice)
+    put(notice)
     usable = _in_use().intersection(rules.POSSIBLE[rules.topic_of(kind)])
     reader = queries.reader(account_id, now) if usable else None
     if reader:
@@ -72,7 +72,6 @@ def _hand_over(notice: Notice, reader: queries.Reader, channels: list[Channel], 
     ways = [(channel, target) for channel in channels for target in reader.targets(channel)]
     if not ways:
         return
-    db.session.flush()
     useful = rules.useful_until(notice.kind, notice.values)
     for channel, target in ways:
         delivery = Delivery(notice_id=notice.id, channel=channel, target=target, due_at=now, useful_until=useful)

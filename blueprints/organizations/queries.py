@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, Setting
-from core.db import db, once
+from core.db import Question, db, once
 
 
 def limit(name: Limit) -> int:
@@ -19,8 +19,12 @@ def limits() -> dict[Limit, int]:
     return once("rengang.limits", _limits)
 
 
+_setting = Setting.__table__.c
+SETTINGS = Question(select(_setting.name, _setting.value))
+
+
 def _limits() -> dict[Limit, int]:
-    own = dict(db.session.execute(select(Setting.name, Setting.value)).all())
+    own = dict(SETTINGS.within())
     return {name: own.get(name, DEFAULTS[name][0]) for name in Limit}
 
 

@@ -44,8 +44,8 @@ def path(world, at):
 
 
 @pytest.fixture
-def screen(app):
-    return app.test_client()
+def screen(client):
+    return client
 
 
 def shown(screen, path):
