@@ -31,7 +31,7 @@ from core import clock
 from core.actor import Actor
 from core.db import Question, UtcDateTime, db
 
-SECOND = 1.0
+VERSION_SECONDS = 0.5
 TREE_SECONDS = 600.0
 TAG = "board-"
 
@@ -62,7 +62,7 @@ class Found:
 
 
 def found(search: Search, version: str, now: datetime) -> Found:
-    """The open shifts that are searched for, as they were at this version: at most a second ago."""
+    """The open shifts that are searched for, as they were at this version: at most half a second ago."""
     kept, key = memory().found, (search, version)
     return kept.get(key) or kept.keep(key, look(search, now))
 
@@ -304,7 +304,7 @@ class Lately(Generic[V]):
 class Memory:
     """What one process remembers of the list: some twenty megabytes when everything is full."""
 
-    def __init__(self, seconds: float = SECOND) -> None:
+    def __init__(self, seconds: float = VERSION_SECONDS) -> None:
         self.version: Lately[str] = Lately(_version, seconds)
         self.tree: Lately[Tree] = Lately(_tree, TREE_SECONDS)
         self.found: Bounded[Found] = Bounded(300)

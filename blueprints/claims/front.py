@@ -29,10 +29,11 @@ LONGEST_KEY = 1_000
 class Front:
     """Stands before the application.
 
-    A poll that brings the newest version gets 304. The version is read at most once a second in each process and
+    A poll that brings the newest version gets 304. The version is read at most twice a second in each process and
     changes with everything that any open shift shows, the viewer's own claims included; a 304 has no body, so
     nobody learns anything from it. The list for visitors, who have no session, is kept as it went out for as
-    long as the version stands: it is the same for everyone with the same address and preferences.
+    long as the version stands, and so is the answer to a poll: both are the same for everyone with the same address,
+    preferences and list on the screen.
     For people who are signed in, everything but who they are and what they hold is kept in pieces; if all of them
     are there they are joined right here. Whatever is special (a message to show, a piece that is missing) goes the
     usual way. None of this is logged.
@@ -48,8 +49,7 @@ class Front:
         if known.startswith(TAG) and known.partition(".")[0] == self._version():
             start_response("304 NOT MODIFIED", [(PTAG, known)])
             return []
-        is_poll = "HTTP_HX_PTAG" in environ  # with an empty tag too: its answer lacks what a whole page has
-        if not is_poll and environ.get("PATH_INFO") == "/" and _is_visitor(environ):
+        if environ.get("PATH_INFO") == "/" and _is_visitor(environ):
             return self._page(environ, start_response)
         if environ.get("PATH_INFO") == "/" and (joined := self._joined(environ)):
             return joined(environ, start_response)
@@ -67,9 +67,10 @@ class Front:
             return None
 
     def _page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        pages, key = board.memory(self.app).pages, (self._version(), *map(environ.get, VARIES))
+        key = (self._version(), _shown_already(environ), *map(environ.get, VARIES))
+        pages = board.memory(self.app).pages
         status, headers, body = page = pages.get(key) or self._made(environ)
-        if status.startswith("200") and "Set-Cookie" not in dict(headers):
+        if status.startswith(("200", "304")) and "Set-Cookie" not in dict(headers):
             pages.keep(key, page)
         start_response(status, headers)
         return [body]
@@ -126,8 +127,14 @@ def listed(html: bytes) -> Answer:
     return response
 
 
+def _shown_already(environ: WSGIEnvironment) -> str | None:
+    """What an open list shows, by its own words; None if a whole page is asked for, which an empty tag does not do."""
+    known: str | None = environ.get("HTTP_HX_PTAG")
+    return None if known is None else known.partition(".")[2]
+
+
 def _is_visitor(environ: WSGIEnvironment) -> bool:
     """Whether the browser sends no cookie but that of its preferences, so that nothing of the page is anybody's own."""
     cookies = environ.get("HTTP_COOKIE", "")
     bare = not cookies or (cookies.startswith(f"{prefs.COOKIE}=") and ";" not in cookies)
-    return bare and sum(len(environ.get(name, "")) for name in VARIES) < LONGEST_KEY
+    return bare and sum(len(environ.get(name, "")) for name in (*VARIES, "HTTP_HX_PTAG")) < LONGEST_KEY

@@ -135,3 +135,41 @@ def test_a_page_is_kept_for_the_host_it_was_made_for(app):
     finally:
         app.wsgi_app.inner = inner
     assert asked == ["one.example", "two.example"]
+
+
+@pytest.fixture
+def made(app, monkeypatch):
+    """How often the application itself was asked."""
+    asked, inner = [], app.wsgi_app.inner
+    monkeypatch.setattr(app.wsgi_app, "inner", lambda environ, start: (asked.append(environ), inner(environ, start))[1])
+    return asked
+
+
+def tag_of(page):
+    return re.search(r'hx-ptag="([^"]+)"', page)[1]
+
+
+def claimed_by_zhou(shift):
+    actions.claim(shift.id, actor_of(make_volunteer("周晓航", make_organization())), now=BEFORE)
+    db.session.commit()
+
+
+def test_the_news_of_visitors_are_made_once_for_all_who_see_the_same(client, made, open_shift):
+    tag = tag_of(client.get("/").text)
+    claimed_by_zhou(open_shift)
+    first, second = (client.get("/", headers={**SWAP, "HX-PTag": tag}) for _ in range(2))
+    assert len(made) == 2
+    assert first.text == second.text
+    assert "<b>1</b> of 2 places free" in second.text
+    assert client.get("/", headers={**SWAP, "HX-PTag": tag_of(second.text)}).status_code == 304
+
+
+def test_a_list_that_shows_something_else_gets_its_own_answer(client, made, open_shift):
+    before = tag_of(client.get("/").text)
+    claimed_by_zhou(open_shift)
+    now = tag_of(client.get("/").text)
+    stale = f"board-000000000000.{now.partition('.')[2]}"  # what is shown is right, only the version is an older one
+    answers = [client.get("/", headers={**SWAP, "HX-PTag": tag}) for tag in (before, stale, before, stale)]
+    assert [answer.status_code for answer in answers] == [200, 304, 200, 304]
+    assert [answers[n].headers["HX-PTag"] for n in (1, 3)] == [now, now]
+    assert len(made) == 4
