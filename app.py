@@ -32,6 +32,8 @@ from blueprints.claims import words as claims_words
 from blueprints.disputes import desk as disputes_desk
 from blueprints.disputes import routes as disputes_routes
 from blueprints.disputes import words as disputes_words
+from blueprints.exchange import desk as exchange_desk
+from blueprints.exchange import words as exchange_words
 from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
@@ -89,6 +91,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     disputes_desk.bp,
     certificates_routes.bp,
     certificates_desk.bp,
+    exchange_desk.bp,
     claims_changes.bp,
     series_desk.bp,
     series_months.bp,
@@ -120,6 +123,7 @@ AREAS_WITH_WORDS = (
 )
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
+WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS]
 csrf = CSRFProtect()
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, request
 
+from core import spreadsheets
 from core.i18n import _
 from core.refusal import Refusal
 
@@ -15,6 +16,7 @@ LONGEST_SIDE = 2000
 MOST_PIXELS = {"JPEG": 50_000_000}  # a phone's largest; it is shrunk while it is read
 MOST_PIXELS_OTHERWISE = 16_000_000
 QUALITY = 80
+AROUND = 64 * 1024  # bytes of a form beside its file
 CONTENT_TYPE = "image/jpeg"
 _one_at_a_time = Lock()  # an open picture takes much memory
 V = TypeVar("V", bound=Callable[..., Any])
@@ -26,6 +28,12 @@ def takes_pictures(view: V) -> V:
     return view
 
 
+def takes_tables(view: V) -> V:
+    """A view that may be sent as much as a table takes."""
+    view.takes_tables = True  # type: ignore[attr-defined]
+    return view
+
+
 def init_app(app: Flask) -> None:
     app.before_request(_widen)
 
@@ -34,6 +42,8 @@ def _widen() -> None:
     view = current_app.view_functions.get(request.endpoint or "")
     if getattr(view, "takes_pictures", False):
         request.max_content_length = current_app.config["PICTURE_BYTES"]
+    if getattr(view, "takes_tables", False):
+        request.max_content_length = spreadsheets.MOST_BYTES + AROUND
 
 
 def cleaned(raw: bytes) -> bytes:

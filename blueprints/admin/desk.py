@@ -71,6 +71,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
         *_objections(waiting.objections),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
+        (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
         (_("Screen and calendar"), "/desk/screens", "calendar", 0, (CLERK,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),

@@ -22,6 +22,7 @@ from blueprints.claims import actions as claims
 from blueprints.claims import queries as claimed
 from blueprints.claims import upkeep
 from blueprints.disputes import upkeep as disputes
+from blueprints.exchange import upkeep as batches
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
@@ -118,7 +119,8 @@ def keep_places(*, now: datetime) -> int:
     """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
     return sum(
         _keep(is_due, act, now)
-        for is_due, act in (*upkeep.STEPS, *evidence.STEPS, *tasks_upkeep.STEPS, *disputes.STEPS)
+        for steps in (upkeep, evidence, tasks_upkeep, disputes, batches)
+        for is_due, act in steps.STEPS
     )
 
 

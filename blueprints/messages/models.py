@@ -70,6 +70,8 @@ class NoticeKind(StrEnum):
     CERTIFICATE_DECLINED = "certificate_declined"
     CERTIFICATE_REVOKED = "certificate_revoked"
     CERTIFICATE_CHANGED = "certificate_changed"
+    IMPORT_ENTERED = "import_entered"
+    IMPORT_DECLINED = "import_declined"
     JOB_DONE = "job_done"
     JOB_FAILED = "job_failed"
     ATTENDANCE_SETTLED = "attendance_settled"

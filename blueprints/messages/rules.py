@@ -38,6 +38,7 @@ _FIRST_WORDS = {
     "attendance": Topic.RECORDS,
     "job": Topic.RECORDS,
     "dispute": Topic.RECORDS,
+    "import": Topic.RECORDS,
     **dict.fromkeys(
         (
             *("registration", "grant", "slip", "password", "phone", "email", "account", "guardian", "skill"),

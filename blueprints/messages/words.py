@@ -161,6 +161,8 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.CERTIFICATE_CHANGED: lazy(
         "An entry in certificate %(number)s was corrected. Whoever checks it is told so; please print a new one."
     ),
+    K.IMPORT_ENTERED: lazy("“%(title)s” is entered: %(count)s rows. What could not be entered stands in its list."),
+    K.IMPORT_DECLINED: lazy("The import “%(title)s” was declined: %(reason)s"),
     K.JOB_DONE: lazy("Ready: %(title)s. You find it among your tasks."),
     K.JOB_FAILED: lazy("“%(title)s” did not come to its end. The reason stands with the task."),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),

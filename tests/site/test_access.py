@@ -11,6 +11,7 @@ from blueprints.claims.models import AbsenceKind, Act, Audience
 from blueprints.disputes import actions as disputes
 from blueprints.disputes import queries as disputed
 from blueprints.disputes.models import DisputeKind
+from blueprints.exchange.models import ImportBatch, ImportKind
 from blueprints.identity.models import (
     Consent,
     Grant,
@@ -75,6 +76,15 @@ def corrected(world):
     made = records.hand_in(shift.id, world.chen, now=START)[0]
     records.confirm([made.id], world.wu, now=START)
     return corrections.propose(made.id, 60, world.wu, reason="多记", now=START)
+
+
+def imported(world):
+    """A file of another platform for the station."""
+    batch = ImportBatch(
+        kind=ImportKind.HOURS, organization_id=world.station.id, platform="志愿汇", file_name="三月.csv"
+    )
+    batch.uploaded_at, batch.uploaded_by_id, batch.reason = BEFORE, world.chen.account_id, ""
+    return batch
 
 
 @pytest.fixture
@@ -151,6 +161,7 @@ def ids(world):
         "evidence_id": picture.id,
         **ways_to_tell(world),
         "absence_id": absence.id,
+        "batch_id": saved(imported(world)).id,
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
         **objected(record, world),
     }

@@ -1,0 +1,145 @@
+"""What comes from other platforms and what goes to the national one: batches, and how each of their rows fared."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprints.identity.models import Account
+from blueprints.jobs.models import Job
+from blueprints.organizations.models import Organization
+from core.db import Base
+
+# --- what comes -----------------------------------------------------------------------------------------------
+
+
+class ImportKind(StrEnum):
+    REGISTRATIONS = "registrations"
+    HOURS = "hours"
+
+
+class ImportState(StrEnum):
+    READING = "reading"  # a task takes the rows out of the file
+    READ = "read"  # waits for its columns to be named
+    CHECKING = "checking"  # a task tries every row, and changes nothing
+    CHECKED = "checked"
+    SUBMITTED = "submitted"  # the level above decides
+    APPLYING = "applying"  # a task enters the rows
+    APPLIED = "applied"
+    UNDOING = "undoing"
+    UNDONE = "undone"
+    DECLINED = "declined"
+    DISCARDED = "discarded"
+
+
+NEXT_IMPORT_STATES: dict[ImportState, tuple[ImportState, ...]] = {
+    ImportState.READING: (ImportState.READ, ImportState.DISCARDED),
+    ImportState.READ: (ImportState.CHECKING, ImportState.DISCARDED),
+    ImportState.CHECKING: (ImportState.CHECKED, ImportState.READ),
+    ImportState.CHECKED: (ImportState.CHECKING, ImportState.SUBMITTED, ImportState.DISCARDED),
+    ImportState.SUBMITTED: (ImportState.APPLYING, ImportState.DECLINED),
+    ImportState.APPLYING: (ImportState.APPLIED,),
+    ImportState.APPLIED: (ImportState.UNDOING,),
+    ImportState.UNDOING: (ImportState.UNDONE,),
+    ImportState.UNDONE: (),
+    ImportState.DECLINED: (),
+    ImportState.DISCARDED: (),
+}
+
+
+class ImportBatch(Base):
+    """One file of another platform on its way into the record: by one person, decided by another one above.
+
+    `mapping` names the field of each column, in the order of `heads`; its rows become part of the record together.
+    """
+
+    __tablename__ = "import_batch"
+    __table_args__ = (
+        CheckConstraint("decided_by_id IS NULL OR decided_by_id <> uploaded_by_id", name="another_person_decides"),
+        CheckConstraint("(decided_by_id IS NULL) = (decided_at IS NULL)", name="decided_ones_say_when"),
+        CheckConstraint(
+            "state NOT IN ('applying', 'applied', 'undoing', 'undone', 'declined') OR decided_by_id IS NOT NULL",
+            name="nothing_is_entered_undecided",
+        ),
+        CheckConstraint("state NOT IN ('declined', 'undone', 'undoing') OR reason <> ''", name="refusals_say_why"),
+        Index(None, "organization_id", "id"),
+    )
+
+    kind: Mapped[ImportKind]
+    state: Mapped[ImportState] = mapped_column(default=ImportState.READING)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    platform: Mapped[str] = mapped_column(String(40))
+    file_name: Mapped[str] = mapped_column(String(120))
+    heads: Mapped[list[str]] = mapped_column(JSON, default=list)
+    mapping: Mapped[list[str]] = mapped_column(JSON, default=list)
+    category: Mapped[str] = mapped_column(String(24), default="")  # of hours whose row names none
+    uploaded_at: Mapped[datetime]
+    uploaded_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    submitted_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")  # why declined or undone
+    applied_at: Mapped[datetime | None]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))  # the task at work, or the last one
+    erased_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    uploaded_by: Mapped[Account] = relationship(foreign_keys=[uploaded_by_id], lazy="raise_on_sql")
+    decided_by: Mapped[Account | None] = relationship(foreign_keys=[decided_by_id], lazy="raise_on_sql")
+    job: Mapped[Job | None] = relationship(lazy="raise_on_sql")
+
+
+class RowState(StrEnum):
+    RAW = "raw"  # as it stood in the file
+    READY = "ready"
+    WRONG = "wrong"  # `problems` says why
+    KNOWN = "known"  # entered before, or matched with somebody who is here: nothing to do
+    APPLIED = "applied"
+    UNDONE = "undone"
+
+
+APPLIED = text("state = 'applied'")
+
+
+class ImportRow(Base):
+    """One row of a file. `key` recognises it in every later file of the same platform, so that it is entered once.
+
+    What the file says stands sealed, for it may hold ID numbers; it is dropped as soon as the row is entered.
+    """
+
+    __tablename__ = "import_row"
+    __table_args__ = (
+        UniqueConstraint("batch_id", "number"),
+        CheckConstraint(
+            "state <> 'applied' OR (volunteer_id IS NOT NULL AND key IS NOT NULL)", name="applied_is_whole"
+        ),
+        Index("uq_import_row_applied", "key", unique=True, sqlite_where=APPLIED, postgresql_where=APPLIED),
+        Index(None, "batch_id", "state", "id"),
+        Index(None, "key"),
+        Index(None, "record_id"),
+    )
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id"))
+    number: Mapped[int]  # as the sheet shows it
+    state: Mapped[RowState] = mapped_column(default=RowState.RAW)
+    key: Mapped[str | None] = mapped_column(String(64))
+    sealed: Mapped[str] = mapped_column(Text)
+    problems: Mapped[list[Any]] = mapped_column(JSON, default=list)  # pairs of a column and a sentence
+    volunteer_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)
+    record_id: Mapped[int | None] = mapped_column(ForeignKey("service_record.id"))
+
+
+class ImportTemplate(Base):
+    """Which field a column of a platform's file holds, as an organization named it last."""
+
+    __tablename__ = "import_template"
+    __table_args__ = (UniqueConstraint("organization_id", "kind", "platform"),)
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    kind: Mapped[ImportKind]
+    platform: Mapped[str] = mapped_column(String(40))
+    fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # by the words of the column's head
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
