@@ -38,6 +38,8 @@ from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
 from blueprints.identity import words as identity_words
+from blueprints.inspections import desk as inspections_desk
+from blueprints.inspections import words as inspections_words
 from blueprints.jobs import routes as jobs_routes
 from blueprints.jobs import words as jobs_words
 from blueprints.kiosk import desk as kiosk_desk
@@ -92,6 +94,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     certificates_routes.bp,
     certificates_desk.bp,
     exchange_desk.bp,
+    inspections_desk.bp,
     claims_changes.bp,
     series_desk.bp,
     series_months.bp,
@@ -124,6 +127,7 @@ AREAS_WITH_WORDS = (
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS]
+WORDS += [inspections_words.WORDS]
 csrf = CSRFProtect()
 
 

@@ -27,6 +27,7 @@ from blueprints.claims import queries as claimed
 from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState, LinkKind
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
+from blueprints.inspections import upkeep as inspections
 from blueprints.messages import actions as messages
 from blueprints.organizations import actions as organizations
 from blueprints.organizations import queries as places
@@ -35,8 +36,9 @@ from blueprints.posts import actions as posts
 from blueprints.posts.models import Category, Post, RiskLevel, Shift, ShiftState
 from blueprints.posts.starters import starters
 from blueprints.records import actions as records
+from blueprints.records import attempts
 from blueprints.records import queries as recorded
-from blueprints.records.models import Mark, RecordState, ServiceRecord
+from blueprints.records.models import ENTRY, Bar, Mark, RecordState, ServiceRecord, Tried
 from blueprints.rollcall import actions as rollcall
 from blueprints.rollcall import forms as tablets
 from blueprints.rollcall.rules import Watch
@@ -109,6 +111,20 @@ def fill(*, password_hash: str, now: datetime) -> None:
     keys.make(story["organizations"][0][1], now=now)
     _add_loose_ends(play, story)
     play.go_on()
+    _try_alone(now)
+    inspections.look(now)
+
+
+def _try_alone(now: datetime) -> None:
+    """Somebody wanted to confirm what they had recorded, again and again: the owner and the level above see it."""
+    waits = select(ServiceRecord).where(ServiceRecord.state == RecordState.PENDING).order_by(ServiceRecord.id).limit(1)
+    record = db.session.scalar(waits)
+    if record is None:
+        return
+    clerk = Actor(record.handed_in_by_id, "")
+    for hours in (5, 3, 1):
+        attempts.keep(Tried.CONFIRM, Bar.NO_ROLE, (ENTRY, record.id), clerk, now=now - timedelta(hours=hours))
+    db.session.flush()
 
 
 # --- the clock of the demo ----------------------------------------------------------------------------------

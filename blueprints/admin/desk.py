@@ -70,6 +70,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("To confirm"), "/desk/records", "check", waiting.records + waiting.corrections, (CONFIRMER,)),
         (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
         *_objections(waiting.objections),
+        (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),

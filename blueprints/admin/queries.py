@@ -23,6 +23,9 @@ from blueprints.identity.models import (
     Volunteer,
     VolunteerState,
 )
+from blueprints.inspections import queries as inspections
+from blueprints.inspections.actions import LOOKERS
+from blueprints.inspections.models import FlagState, RiskFlag
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
@@ -71,6 +74,7 @@ class Waiting:
     certificates: int = 0
     corrections: int = 0
     disputes: int = 0
+    risks: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -95,7 +99,8 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    others = (_objections(actor), _papers(actor), _corrections(actor), disputes.to_decide(actor, _today()))
+    disputed = disputes.to_decide(actor, _today())
+    others = (_objections(actor), _papers(actor), _corrections(actor), disputed, _risks(actor))
     counts = [_capped(rows) for rows in (entries, people, asked, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
 
@@ -122,6 +127,12 @@ def _corrections(actor: Actor) -> Select[int]:
         .join(Organization, Organization.id == ServiceRecord.organization_id)
         .where(organizations.under(actor.reach(Role.CONFIRMER)), Correction.state == CorrectionState.PROPOSED)
     )
+
+
+def _risks(actor: Actor) -> Select[int]:
+    """Flags below the organizations where this person looks."""
+    below = select(RiskFlag.id).join(Organization, Organization.id == RiskFlag.organization_id)
+    return below.where(inspections.above(actor.reach(*LOOKERS)), RiskFlag.state == FlagState.OPEN)
 
 
 def _objections(actor: Actor) -> Select[int]:

@@ -46,6 +46,18 @@ WORDS: dict[StrEnum, Any] = {
     Limit.DISPUTE_WORKING_DAYS: lazy("A dispute is decided by the organization within (working days)"),
     Limit.DISPUTE_WORKING_DAYS_HIGHER: lazy("A dispute is decided by the level above within (working days)"),
     Limit.APPEAL_WORKING_DAYS: lazy("A rejected dispute can be appealed within (working days)"),
+    Limit.RISK_FRESH_MINUTES: lazy("Risk: an account or a post made so shortly before (minutes)"),
+    Limit.RISK_AFTERWARDS_PERCENT: lazy("Risk: share entered afterwards of one recorder (percent)"),
+    Limit.RISK_DEVICE_PEOPLE: lazy("Risk: one phone checks in more than (people)"),
+    Limit.RISK_CROWD: lazy("Risk: how many are a crowd (people or entries)"),
+    Limit.RISK_LATE_HOURS: lazy("Risk: attendance is marked so long after the shift (hours)"),
+    Limit.RISK_TYPED_MINUTES: lazy("Risk: hours typed in within (minutes)"),
+    Limit.RISK_TYPED_HOURS: lazy("Risk: so many hours typed in at once (hours)"),
+    Limit.RISK_PAIR_PERCENT: lazy("Risk: share of one person among a pair's entries (percent)"),
+    Limit.RISK_OLD_YEARS: lazy("Risk: very old from (years)"),
+    Limit.RISK_AGE_CROWD: lazy("Risk: how many very young or very old people are a crowd"),
+    Limit.RISK_ATTEMPTS: lazy("Risk: refused so often (times)"),
+    Limit.RISK_DAYS: lazy("Risk: how far back people's entries are held against each other (days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -76,6 +88,18 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.DISPUTE_WORKING_DAYS: lazy("After that the level above sees it and can take it over."),
     Limit.DISPUTE_WORKING_DAYS_HIGHER: lazy("For “not me” and for appeals; after that the next level can take over."),
     Limit.APPEAL_WORKING_DAYS: lazy("After that the rejection stands."),
+    Limit.RISK_FRESH_MINUTES: lazy("Entries so soon after account or post were made are shown to the level above."),
+    Limit.RISK_AFTERWARDS_PERCENT: lazy("Above it the recorder is shown to the level above."),
+    Limit.RISK_DEVICE_PEOPLE: lazy("More people than a family has are shown to the level above."),
+    Limit.RISK_CROWD: lazy("From so many on, identical minutes, full shifts and shares are looked at."),
+    Limit.RISK_LATE_HOURS: lazy("Later marks without a photo of the sheet are shown to the level above."),
+    Limit.RISK_TYPED_MINUTES: lazy("Times of several people stated within it are added up."),
+    Limit.RISK_TYPED_HOURS: lazy("From so many on, they are shown to the level above."),
+    Limit.RISK_PAIR_PERCENT: lazy("Above it the recorder and the confirmer are shown to the level above."),
+    Limit.RISK_OLD_YEARS: lazy("Crowds of people so old, or under 16, registered by one person are shown above."),
+    Limit.RISK_AGE_CROWD: lazy("From so many on, registered by one person, they are shown to the level above."),
+    Limit.RISK_ATTEMPTS: lazy("Whoever is refused so often is shown to the level above."),
+    Limit.RISK_DAYS: lazy("Shares and counts of one person are taken over so many days."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -174,6 +198,7 @@ ACTIONS: dict[str, Any] = {
     "PIN reset": lazy("gave somebody a new PIN"),
     "card issued": lazy("issued a card"),
     "flag looked at": lazy("looked at an oddity of an attendance"),
+    "risk looked at": lazy("looked at a risk flag"),
     "robot added": lazy("connected a group robot"),
     "robot removed": lazy("removed a group robot"),
 }

@@ -23,6 +23,7 @@ from blueprints.claims import queries as claimed
 from blueprints.claims import upkeep
 from blueprints.disputes import upkeep as disputes
 from blueprints.exchange import upkeep as batches
+from blueprints.inspections import upkeep as inspections
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
@@ -88,8 +89,9 @@ def work() -> Done:
     shifts = _step(lambda: repeat(now=now))
     bulletins = _step(lambda: announce_today(now=now))
     sealed = _step(lambda: keep_seals(now=now))
+    looked = _step(lambda: look_for_risks(now=now))
     sent = _step(deliver)
-    steps = (offers, kept, reminders, shifts, bulletins, sealed, sent, _step(lambda: forget(now=now)))
+    steps = (offers, kept, reminders, shifts, bulletins, sealed, looked, sent, _step(lambda: forget(now=now)))
     crashes = sum(step is None for step in steps)
     messages = sent or Sent(Counter(), Counter())
     return Done(offers or 0, reminders or 0, bulletins or 0, crashes, shifts or 0, messages)
@@ -122,6 +124,11 @@ def keep_places(*, now: datetime) -> int:
         for steps in (upkeep, evidence, tasks_upkeep, disputes, batches)
         for is_due, act in steps.STEPS
     )
+
+
+def look_for_risks(*, now: datetime) -> int:
+    """Look at what is new for the level above, a batch a round; returns how many flags were raised."""
+    return sum(_keep(is_due, act, now) for is_due, act in inspections.STEPS)
 
 
 def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], now: datetime) -> int:

@@ -20,6 +20,7 @@ class Account(Base):
         CheckConstraint("claimed_at IS NOT NULL OR created_by_id IS NOT NULL", name="unclaimed_ones_have_a_maker"),
         CheckConstraint("closed_at IS NOT NULL OR phone IS NOT NULL", name="open_ones_have_a_phone"),
         CheckConstraint("claimed_at IS NOT NULL OR password_hash IS NULL", name="unclaimed_ones_have_no_password"),
+        Index(None, "created_by_id", "created_at"),
     )
 
     name: Mapped[str] = mapped_column(String(40))

@@ -125,6 +125,18 @@ class Limit(StrEnum):
     DISPUTE_WORKING_DAYS = "dispute_working_days"
     DISPUTE_WORKING_DAYS_HIGHER = "dispute_working_days_higher"
     APPEAL_WORKING_DAYS = "appeal_working_days"
+    RISK_FRESH_MINUTES = "risk_fresh_minutes"
+    RISK_AFTERWARDS_PERCENT = "risk_afterwards_percent"
+    RISK_DEVICE_PEOPLE = "risk_device_people"
+    RISK_CROWD = "risk_crowd"
+    RISK_LATE_HOURS = "risk_late_hours"
+    RISK_TYPED_MINUTES = "risk_typed_minutes"
+    RISK_TYPED_HOURS = "risk_typed_hours"
+    RISK_PAIR_PERCENT = "risk_pair_percent"
+    RISK_OLD_YEARS = "risk_old_years"
+    RISK_AGE_CROWD = "risk_age_crowd"
+    RISK_ATTEMPTS = "risk_attempts"
+    RISK_DAYS = "risk_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -152,6 +164,18 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.DISPUTE_WORKING_DAYS: (10, 1, 10),
     Limit.DISPUTE_WORKING_DAYS_HIGHER: (15, 1, 15),
     Limit.APPEAL_WORKING_DAYS: (15, 5, 60),
+    Limit.RISK_FRESH_MINUTES: (10, 1, 1440),
+    Limit.RISK_AFTERWARDS_PERCENT: (30, 1, 100),
+    Limit.RISK_DEVICE_PEOPLE: (3, 1, 100),
+    Limit.RISK_CROWD: (10, 3, 1000),
+    Limit.RISK_LATE_HOURS: (24, 1, 720),
+    Limit.RISK_TYPED_MINUTES: (2, 1, 60),
+    Limit.RISK_TYPED_HOURS: (5, 1, 200),
+    Limit.RISK_PAIR_PERCENT: (40, 10, 100),
+    Limit.RISK_OLD_YEARS: (80, 60, 110),
+    Limit.RISK_AGE_CROWD: (5, 2, 1000),
+    Limit.RISK_ATTEMPTS: (3, 2, 100),
+    Limit.RISK_DAYS: (30, 7, 365),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

@@ -105,6 +105,7 @@ class ServiceRecord(Base):
         ),
         Index(None, "volunteer_id", "served_on"),
         Index(None, "organization_id", "state"),
+        Index(None, "handed_in_by_id", "handed_in_at"),  # one person's entries, held against each other
     )
 
     volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
@@ -356,6 +357,7 @@ class Tried(StrEnum):
     REGISTER = "register"  # somebody who may not be
     ADMIT = "admit"  # approve a registration
     GIVE_ROLE = "give_role"
+    DISMISS = "dismiss"  # decide on a risk flag
 
 
 class Bar(StrEnum):

@@ -23,6 +23,7 @@ from blueprints.identity.models import (
     SlipPurpose,
     VolunteerSkill,
 )
+from blueprints.inspections.models import RiskFlag, Rule, Subject
 from blueprints.jobs.models import Job
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk.access import COOKIE, FOLDER
@@ -159,6 +160,7 @@ def ids(world):
         "flag_id": flag.id,
         "handover": seeking.token(asked),
         "evidence_id": picture.id,
+        "risk_id": odd(world, record).id,
         **ways_to_tell(world),
         "absence_id": absence.id,
         "batch_id": saved(imported(world)).id,
@@ -176,6 +178,13 @@ def objected(record, world):
 
 def first_slot(rhythm: Series) -> Slot:
     return db.session.scalars(db.select(Slot).where(Slot.series_id == rhythm.id).order_by(Slot.id)).first()
+
+
+def odd(world, record):
+    """A flag that the level above looks at."""
+    flag = RiskFlag(rule=Rule.ABSENT, subject=Subject.RECORD, subject_id=record.id, month=date(2099, 5, 1), details={})
+    flag.organization_id, flag.raised_at = world.station.id, START
+    return saved(flag)
 
 
 def ways_to_tell(world):
