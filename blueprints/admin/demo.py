@@ -209,6 +209,11 @@ class Play:
             moment, _number, happening = heapq.heappop(self.queue)
             happening(moment)
 
+    def each_night(self, days: int, happening: Happening) -> None:
+        """Let something happen after each midnight of the last days, as the worker would."""
+        for back in range(days):
+            self.at(self.day(-back, time(0, 5)), happening)
+
     def day(self, ahead: int, hour: time) -> datetime:
         """An hour of the local day that many days from today."""
         return clock.at(clock.today(self.now) + ahead * DAY, hour)
@@ -797,6 +802,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
 
 def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     """A draft, an invitation nobody has taken up, and inboxes that were looked into."""
+    play.each_night(120, lambda now: records.end_notices(now) and None)
     told, home = story["draft"], play.homes[story["draft"]["org"]]
     draft = {name: told[name] for name in ("title", "place", "content")} | {"category": Category(told["category"])}
     clerk, office_ = play.clerks[told["org"]], play.actors[COUNTY]

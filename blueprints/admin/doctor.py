@@ -227,8 +227,10 @@ BREACHES = {
     ),
     "confirmations": (
         "records count without the confirmation or the approval they need",
-        """SELECT id FROM service_record WHERE (state IN ('approval', 'effective') AND confirmed_by_id IS NULL)
-        OR (state = 'effective' AND (levels_up > 0 OR source = 'supplement') AND approved_by_id IS NULL)""",
+        """SELECT id FROM service_record
+        WHERE (state IN ('approval', 'notice', 'effective') AND confirmed_by_id IS NULL)
+        OR (state IN ('notice', 'effective') AND (levels_up > 0 OR source = 'supplement')
+            AND approved_by_id IS NULL)""",
     ),
     "observations": (
         "records have no check-in and check-out behind them",
@@ -247,6 +249,11 @@ BREACHES = {
         "entries stand for no shift and are no supplement or import, or their evidence does not fit their source",
         """SELECT id FROM service_record WHERE (source = 'shift') <> (claim_id IS NOT NULL)
         OR (source = 'supplement' AND evidence <> 'C') OR (source = 'import') <> (evidence = 'D')""",
+    ),
+    "notices": (
+        "entries that nobody saw count before their public notice was over",
+        """SELECT id FROM service_record WHERE (state = 'effective' AND evidence IN ('C', 'D')
+            AND effective_at IS NOT NULL AND (notice_ends_at IS NULL OR effective_at < notice_ends_at))""",
     ),
     "ledger": (
         "effective entries and the ledger do not agree, or minutes count that nobody corrected",

@@ -29,7 +29,7 @@ from blueprints.inspections.models import FlagState, RiskFlag
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
-from blueprints.records.models import Correction, CorrectionState, RecordState, ServiceRecord
+from blueprints.records.models import NOT_YET, Correction, CorrectionState, RecordState, ServiceRecord
 from core import clock
 from core.actor import Actor, Role
 from core.audit import AuditEntry
@@ -271,7 +271,7 @@ def waits_for_a_decision(organization_id: int) -> bool:
     )
     entries = select(ServiceRecord.id).where(
         ServiceRecord.organization_id == organization_id,
-        ServiceRecord.state.in_([RecordState.PENDING, RecordState.APPROVAL]),
+        ServiceRecord.state.in_(NOT_YET),
     )
     return bool(db.session.scalar(select(or_(people.exists(), entries.exists()))))
 

@@ -58,6 +58,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.RISK_AGE_CROWD: lazy("Risk: how many very young or very old people are a crowd"),
     Limit.RISK_ATTEMPTS: lazy("Risk: refused so often (times)"),
     Limit.RISK_DAYS: lazy("Risk: how far back people's entries are held against each other (days)"),
+    Limit.NOTICE_WORKING_DAYS: lazy("A public notice lasts (working days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -100,6 +101,9 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.RISK_AGE_CROWD: lazy("From so many on, registered by one person, they are shown to the level above."),
     Limit.RISK_ATTEMPTS: lazy("Whoever is refused so often is shown to the level above."),
     Limit.RISK_DAYS: lazy("Shares and counts of one person are taken over so many days."),
+    Limit.NOTICE_WORKING_DAYS: lazy(
+        "So long entries that nobody saw, imports and honours are open to objections before they count."
+    ),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.

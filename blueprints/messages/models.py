@@ -54,6 +54,7 @@ class NoticeKind(StrEnum):
     REGISTRATION_REJECTED = "registration_rejected"
     RECORD_HANDED_IN = "record_handed_in"
     RECORD_ENTERED = "record_entered"
+    RECORD_ON_NOTICE = "record_on_notice"
     RECORD_EFFECTIVE = "record_effective"
     RECORD_RETURNED = "record_returned"
     RECORD_AWAITS_APPROVAL = "record_awaits_approval"

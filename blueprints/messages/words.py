@@ -119,6 +119,10 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s handed in %(minutes)s for “%(title)s”, %(when)s. A second person confirms it by %(until)s. "
         "If this is not right, open the entry and say so."
     ),
+    K.RECORD_ON_NOTICE: lazy(
+        "%(minutes)s for “%(title)s”, %(when)s, are agreed to. Because nobody was checked in and out by the system at "
+        "the time, they stand on public notice, and count after %(until)s unless somebody objects."
+    ),
     K.RECORD_ENTERED: lazy(
         "%(organization)s entered %(minutes)s for you that belong to no shift: “%(title)s”, %(when)s. "
         "If you did not serve there, say so on your record at once."

@@ -24,6 +24,7 @@ from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records import ledger, queries
 from blueprints.records.models import (
     NEXT_STATES,
+    ON_NOTICE,
     Bar,
     HeadCount,
     Recorder,
@@ -137,7 +138,7 @@ def _entered(
     record.due_on = queries.due_on(shift, organizations.limits())
     _keep(record, queries.recorders_of(claim.id) | {actor.account_id})
     claims.close_attendance(claim, now=now)
-    _trace("handed in", record, actor, now, minutes=minutes)
+    _trace("handed in", record, actor.account_id, now, minutes=minutes)
     _told(record, NoticeKind.RECORD_HANDED_IN, now, organization=organization.name, until=record.due_on)
     return record
 
@@ -319,10 +320,12 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
     if reason and record.claim_id:
         kiosk.decided(record.claim_id, actor, now=now)
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
-    above = record.levels_up > 0 or record.source is RecordSource.SUPPLEMENT
-    _move(record, RecordState.APPROVAL if above else RecordState.EFFECTIVE, now)
-    _trace("confirmed", record, actor, now, minutes=record.minutes)
-    _told(record, NoticeKind.RECORD_AWAITS_APPROVAL if above else NoticeKind.RECORD_EFFECTIVE, now)
+    _trace("confirmed", record, actor.account_id, now, minutes=record.minutes)
+    if record.levels_up or record.source is RecordSource.SUPPLEMENT:
+        _move(record, RecordState.APPROVAL, now)
+        _told(record, NoticeKind.RECORD_AWAITS_APPROVAL, now)
+    else:
+        _agreed(record, now)
     return record
 
 
@@ -330,9 +333,56 @@ def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
     """The level above approves the minutes of a long day."""
     record = _judged(record_id, actor, Tried.APPROVE, RecordState.APPROVAL)
     record.approved_at, record.approved_by_id = now, actor.account_id
+    _trace("approved", record, actor.account_id, now, minutes=record.minutes)
+    _agreed(record, now)
+    return record
+
+
+def _agreed(record: ServiceRecord, now: datetime) -> None:
+    """After the last decision: what was seen counts at once, the rest stands on public notice first."""
+    if record.evidence in ON_NOTICE:
+        last = workdays.after(clock.today(now), organizations.limit(Limit.NOTICE_WORKING_DAYS))
+        record.noticed_at, record.notice_ends_at = now, clock.day_span(last)[1]
+        _move(record, RecordState.NOTICE, now)
+        _told(record, NoticeKind.RECORD_ON_NOTICE, now, until=last)
+        return
+    _let_count(record, now)
+
+
+def _let_count(record: ServiceRecord, now: datetime) -> None:
+    record.effective_at = now
     _move(record, RecordState.EFFECTIVE, now)
-    _trace("approved", record, actor, now, minutes=record.minutes)
     _told(record, NoticeKind.RECORD_EFFECTIVE, now)
+
+
+# --- public notice --------------------------------------------------------------------------------------------
+
+
+def end_notices(now: datetime) -> int:
+    """Let count whatever stood on public notice for its time with nothing undecided against it; returns how many."""
+    due = queries.notices_over(now)
+    return sum(_end_notice(record_id, now) for record_id in due)
+
+
+def _end_notice(record_id: int, now: datetime) -> bool:
+    record = lock(ServiceRecord, record_id)
+    ends = record.notice_ends_at
+    if record.state is not RecordState.NOTICE or ends is None or ends > now or queries.held_among([record_id]):
+        return False
+    _let_count(record, now)
+    _trace("notice ended", record, None, now, minutes=record.minutes)
+    return True
+
+
+def overturn(record_id: int, by_id: int, *, reason: str, now: datetime) -> ServiceRecord:
+    """What was raised against an entry on public notice is right: it goes back and counts nothing.
+
+    Whoever calls has checked that this account may decide. Anything else raised against it is thereby settled.
+    """
+    record = lock(ServiceRecord, record_id)
+    if record.state is not RecordState.NOTICE:
+        raise Refusal(_("The public notice of this entry is over."))
+    _give_back(record, by_id, reason, now)
     return record
 
 
@@ -341,23 +391,23 @@ def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> Se
     if not reason:
         raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
     record = _judged(record_id, actor, Tried.SEND_BACK, RecordState.PENDING, RecordState.APPROVAL)
-    _return(record, actor, reason, now)
+    _give_back(record, actor.account_id, reason, now)
     return record
 
 
 def give_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
     """Return an entry that is not effective yet because its owner was right; whoever calls this has judged who may."""
     record = lock(ServiceRecord, record_id)
-    _return(record, actor, reason, now)
+    _give_back(record, actor.account_id, reason, now)
     return record
 
 
-def _return(record: ServiceRecord, actor: Actor, reason: str, now: datetime) -> None:
-    record.returned_at, record.returned_by_id, record.reason = now, actor.account_id, reason
+def _give_back(record: ServiceRecord, by_id: int, reason: str, now: datetime) -> None:
+    record.returned_at, record.returned_by_id, record.reason = now, by_id, reason
     _move(record, RecordState.RETURNED, now)
     if record.claim_id:
         claims.reopen_attendance(record.claim_id)
-    _trace("returned", record, actor, now)
+    _trace("returned", record, by_id, now)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
     _tell_whoever_handed_in(record, reason, now)
 
@@ -435,12 +485,12 @@ def _values(record: ServiceRecord) -> dict[str, Any]:
     }
 
 
-def _trace(what: str, record: ServiceRecord, actor: Actor, now: datetime, **details: Any) -> None:
+def _trace(what: str, record: ServiceRecord, by_id: int | None, now: datetime, **details: Any) -> None:
     person = db.session.get_one(Volunteer, record.volunteer_id).account_id
     audit.note(
         what,
         record,
-        actor_id=actor.account_id,
+        actor_id=by_id,
         now=now,
         organization_id=record.organization_id,
         about_id=person,

@@ -151,8 +151,11 @@ def _returned(record_id: int, form: ReturnForm) -> ResponseReturnValue:
 
 def _decided(record: ServiceRecord) -> ResponseReturnValue:
     sentences = {
+        RecordState.NOTICE: _(
+            "Agreed to. It stands on public notice now, and counts after that unless somebody objects."
+        ),
         RecordState.EFFECTIVE: _("Effective: %(minutes)s now count.", minutes=display.minutes(record.minutes)),
-        RecordState.APPROVAL: _("Confirmed. Because the day is long, the level above approves it too."),
+        RecordState.APPROVAL: _("Confirmed. The level above approves it too."),
         RecordState.RETURNED: _("Returned to the station with your reason."),
     }
     flash(sentences[record.state], "success")

@@ -12,7 +12,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category
 from blueprints.records import queries
-from blueprints.records.models import WAITS, RecordState, ServiceRecord
+from blueprints.records.models import NOT_YET, WAITS, RecordState, ServiceRecord
 from core.actor import Actor
 from core.db import db
 
@@ -69,7 +69,7 @@ def mine(actor: Actor, choice: Choice, now: datetime) -> Mine:
     shown = records[:PAGE]
     return Mine(
         queries.totals_of(sums, choice.year, choice.category),
-        sum(each.minutes for each in sums if each.state in WAITS),
+        sum(each.minutes for each in sums if each.state in NOT_YET),
         sorted({each.year for each in sums}, reverse=True),
         sorted({each.category for each in sums}, key=list(Category).index),
         shown,

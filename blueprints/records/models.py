@@ -16,17 +16,21 @@ from core.db import Base
 class RecordState(StrEnum):
     PENDING = "pending"  # handed in, waits for a second person
     APPROVAL = "approval"  # confirmed, waits for the level above
+    NOTICE = "notice"  # decided, and open to objections: nobody saw these minutes
     EFFECTIVE = "effective"  # counts
     RETURNED = "returned"  # sent back with a reason; a new entry follows
 
 
 NEXT_STATES: dict[RecordState, tuple[RecordState, ...]] = {
-    RecordState.PENDING: (RecordState.APPROVAL, RecordState.EFFECTIVE, RecordState.RETURNED),
-    RecordState.APPROVAL: (RecordState.EFFECTIVE, RecordState.RETURNED),
+    RecordState.PENDING: (RecordState.APPROVAL, RecordState.NOTICE, RecordState.EFFECTIVE, RecordState.RETURNED),
+    RecordState.APPROVAL: (RecordState.NOTICE, RecordState.EFFECTIVE, RecordState.RETURNED),
+    RecordState.NOTICE: (RecordState.EFFECTIVE, RecordState.RETURNED),
     RecordState.EFFECTIVE: (),
     RecordState.RETURNED: (),
 }
 WAITS = (RecordState.PENDING, RecordState.APPROVAL)  # somebody still has to decide
+NOT_YET = (*WAITS, RecordState.NOTICE)  # stands, and does not count yet
+ON_NOTICE = (EvidenceClass.C, EvidenceClass.D)  # what nobody saw counts only after a public notice
 STANDING = text("state <> 'returned'")
 
 
@@ -81,12 +85,16 @@ class ServiceRecord(Base):
         CheckConstraint("ended_at >= started_at", name="ends_after_it_starts"),
         CheckConstraint("levels_up BETWEEN 0 AND 2", name="levels_are_known"),
         CheckConstraint(
-            "state NOT IN ('approval', 'effective') OR confirmed_by_id IS NOT NULL",
+            "state NOT IN ('approval', 'notice', 'effective') OR confirmed_by_id IS NOT NULL",
             name="counts_only_when_confirmed",
         ),
         CheckConstraint(
-            "state <> 'effective' OR (levels_up = 0 AND source <> 'supplement') OR approved_by_id IS NOT NULL",
+            "state NOT IN ('notice', 'effective') OR (levels_up = 0 AND source <> 'supplement')"
+            " OR approved_by_id IS NOT NULL",
             name="long_days_are_approved",
+        ),
+        CheckConstraint(
+            "state <> 'notice' OR (noticed_at IS NOT NULL AND notice_ends_at > noticed_at)", name="notices_have_an_end"
         ),
         CheckConstraint("(source = 'shift') = (claim_id IS NOT NULL)", name="only_shifts_have_a_claim"),
         CheckConstraint(
@@ -133,6 +141,9 @@ class ServiceRecord(Base):
     confirmed_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     approved_at: Mapped[datetime | None]
     approved_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    noticed_at: Mapped[datetime | None]
+    notice_ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    effective_at: Mapped[datetime | None]  # None: not yet, or before this was written down
     returned_at: Mapped[datetime | None]
     returned_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     reason: Mapped[str] = mapped_column(String(200), default="")  # why returned, or why confirmed in spite of a mark

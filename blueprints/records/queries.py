@@ -33,6 +33,7 @@ from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records.models import (
     ATTENDANCE,
     ENTRY,
+    NOT_YET,
     WAITS,
     Bar,
     Correction,
@@ -61,6 +62,7 @@ HOUR = 60
 MOST_REFUSED = 50  # attempts shown of one entry
 # What areas to the right hold an entry back for: a condition on its id.
 HOLDS: list[Callable[[Any], ColumnElement[bool]]] = []
+OBJECTIONS: list[Callable[[Any], ColumnElement[bool]]] = []  # the same, raised by others while it is on public notice
 PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
 SHIFT = joinedload(ServiceRecord.claim).joinedload(Claim.shift, innerjoin=True)
 WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
@@ -135,7 +137,7 @@ def standing_on(volunteer_id: Any, day: date) -> tuple[ScalarSelect[int], Scalar
     """The same as two questions for a larger query: what waits, and what counts."""
     record, entry = aliased(ServiceRecord), aliased(LedgerEntry)
     waits = select(func.coalesce(func.sum(record.minutes), 0)).where(
-        record.volunteer_id == volunteer_id, record.served_on == day, record.state.in_(WAITS)
+        record.volunteer_id == volunteer_id, record.served_on == day, record.state.in_(NOT_YET)
     )
     counts = select(func.coalesce(func.sum(entry.minutes), 0)).where(
         entry.volunteer_id == volunteer_id, entry.served_on == day
@@ -330,6 +332,14 @@ def levels_to_decide(record: ServiceRecord, organization: Organization) -> int:
     return min(1, len(organization.ancestors)) if record.source is RecordSource.IMPORT else 0
 
 
+def notices_over(now: datetime, most: int = 500) -> list[int]:
+    """Entries whose public notice has lasted its time with nothing undecided against them, the oldest first."""
+    due = select(ServiceRecord.id).where(
+        ServiceRecord.state == RecordState.NOTICE, ServiceRecord.notice_ends_at <= now, ~is_held()
+    )
+    return list(db.session.scalars(due.order_by(ServiceRecord.notice_ends_at, ServiceRecord.id).limit(most)))
+
+
 def overlapping(volunteer_id: int, started_at: datetime, ended_at: datetime) -> ServiceRecord | None:
     """An entry of the person that stands for some of the same time; one that a correction voided stands for none."""
     mine = select(ServiceRecord).where(
@@ -357,6 +367,17 @@ def attended_meanwhile(volunteer_id: int, started_at: datetime, ended_at: dateti
 def is_disputed() -> ColumnElement[bool]:
     """Whether somebody says that the entry is not right and nobody has decided on that, within a query for entries."""
     return or_(false(), *(hold(ServiceRecord.id) for hold in HOLDS))
+
+
+def is_held() -> ColumnElement[bool]:
+    """The same, or somebody else objects to it while it stands on public notice."""
+    return or_(is_disputed(), *(objected(ServiceRecord.id) for objected in OBJECTIONS))
+
+
+def held_among(record_ids: Iterable[int]) -> set[int]:
+    """Which of these entries wait until something that was raised against them is decided."""
+    some = select(ServiceRecord.id).where(ServiceRecord.id.in_(list(record_ids)), is_held())
+    return set(db.session.scalars(some))
 
 
 def disputed_among(record_ids: Iterable[int]) -> set[int]:

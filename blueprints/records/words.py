@@ -20,6 +20,7 @@ from core.i18n import lazy
 WORDS: dict[StrEnum, Any] = {
     RecordState.PENDING: lazy("To be confirmed"),
     RecordState.APPROVAL: lazy("To be approved"),
+    RecordState.NOTICE: lazy("On public notice"),
     RecordState.EFFECTIVE: lazy("Effective"),
     RecordState.RETURNED: lazy("Returned"),
     RecordSource.SHIFT: lazy("From a shift"),

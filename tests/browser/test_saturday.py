@@ -21,7 +21,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from blueprints.admin import doctor
+from blueprints.admin import doctor, worker
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass
 from blueprints.identity.models import Account, Gender, Volunteer, VolunteerState
@@ -326,6 +326,20 @@ def _record(person: Served) -> ServiceRecord:
     return db.session.scalars(select(ServiceRecord).where(ServiceRecord.claim_id == person.claim_id)).one()
 
 
+def the_notice_ends(day: Day, at: At) -> None:
+    """What was entered afterwards counts for nobody until its working days are over without an objection."""
+    unseen = day.of("paper", "forgets")
+    with day.site.app_context():
+        states = {_record(person).state for person in unseen}
+        assert states == {RecordState.NOTICE}
+        assert not any(sum(queries.totals(person.volunteer_id).values()) for person in unseen)
+        ends = max(_record(person).notice_ends_at for person in unseen)
+        db.session.remove()
+        at(ends)
+        assert worker.keep_places(now=ends) >= len(unseen)
+        db.session.remove()
+
+
 # --- and what stands there in the end --------------------------------------------------------------------------
 
 
@@ -388,5 +402,6 @@ def test_sixty_people_on_a_saturday_and_every_minute_is_right_on_monday(
     settles_who_forgot(day, chen)
     hands_in(day, chen)
     confirms(day, wu)
+    the_notice_ends(day, at)
     every_minute_is_right(day)
     the_person_reads_why(day, comes)

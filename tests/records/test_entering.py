@@ -63,6 +63,18 @@ def enter(world, what=None, source=RecordSource.SUPPLEMENT, now=NOW, **values):
     return made
 
 
+def approve(record, by, now=NOW):
+    """Approved above, and nobody objects until its public notice is over."""
+    actions.approve(record.id, by, now=now)
+    over(record)
+
+
+def over(record):
+    assert record.state is RecordState.NOTICE
+    actions.end_notices(record.notice_ends_at)
+    assert record.state is RecordState.EFFECTIVE
+
+
 def vouched(world, what=None, **values):
     by = make_staff(Role.CLERK, world.station, "蒋站务").account_id
     return enter(world, what, vouched_by=by, **values)
@@ -76,7 +88,7 @@ def test_a_supplement_is_class_c_for_ever_and_waits_for_the_level_above(world, z
     assert (record.state, record.evidence, record.levels_up) == (RecordState.APPROVAL, EvidenceClass.C, 1)
     assert (record.claim_id, record.planned_minutes, record.served_on) == (None, 120, date(2099, 5, 5))
     assert total(world.lin) == 0
-    actions.approve(record.id, zhu, now=NOW)
+    approve(record, zhu)
     corrections.approve(
         corrections.propose(record.id, 60, world.wu, reason="早退", now=NOW).id,
         make_staff(Role.CONFIRMER, world.county, "许确认"),
@@ -93,6 +105,7 @@ def test_an_import_is_class_d_and_nobody_at_the_station_lets_it_count(world, zhu
         actions.confirm([record.id], own, now=NOW)
     assert queries.confirming_organization(record).id == world.town.id
     actions.confirm([record.id], zhu, now=NOW)
+    over(record)
     assert queries.totals(world.lin.id)[EvidenceClass.D] == 90
 
 
@@ -102,7 +115,7 @@ def test_an_import_of_a_long_day_needs_two_more_people(world, zhu):
     assert record.state is RecordState.APPROVAL
     with pytest.raises(Refusal, match="You confirmed"):
         actions.approve(record.id, zhu, now=NOW)
-    actions.approve(record.id, world.wu, now=NOW)
+    approve(record, world.wu)
     assert total(world.lin) == 540
 
 
@@ -138,7 +151,7 @@ def test_the_owner_is_told_and_can_say_that_it_was_somebody_else(world):
 def test_an_unclaimed_account_keeps_its_minutes_and_counts_none(world, zhu):
     account = db.session.get(Account, world.lin.account_id)
     account.claimed_at, account.created_by_id = None, world.chen.account_id
-    actions.approve(vouched(world).id, zhu, now=NOW)
+    approve(vouched(world), zhu)
     assert total(world.lin) == 0
     account.claimed_at = NOW
     db.session.commit()
@@ -200,7 +213,7 @@ def test_time_that_stands_already_is_named(world, zhu):
 
 def test_a_voided_entry_keeps_no_time(world, zhu):
     record = vouched(world)
-    actions.approve(record.id, zhu, now=NOW)
+    approve(record, zhu)
     void = corrections.propose(record.id, 0, world.wu, reason="查无此事", now=NOW)
     corrections.approve(void.id, make_staff(Role.CONFIRMER, world.county, "许确认"), now=NOW)
     assert enter(world).minutes == 90
@@ -225,7 +238,7 @@ def test_minutes_over_midnight_belong_to_the_day_they_began(world, zhu, starts, 
     now = starts + timedelta(days=3)
     record = vouched(world, facts(world, starts=starts), now=now)
     assert (record.served_on, record.minutes) == (day, 90)
-    actions.approve(record.id, zhu, now=now)
+    approve(record, zhu, now)
     assert sum(queries.totals(world.lin.id, year=day.year).values()) == 90
 
 
@@ -254,7 +267,7 @@ def test_the_queue_shows_each_of_them_beside_the_shifts(world, zhu):
 
 def test_the_ledger_binds_where_an_entry_came_from(world, zhu):
     record = vouched(world)
-    actions.approve(record.id, zhu, now=NOW)
+    approve(record, zhu)
     db.session.commit()
     assert not [fault for fault in proof.prove() if "service record" in fault.where]
     assert db.session.scalar(select(func.count()).select_from(LedgerEntry)) == 1

@@ -158,6 +158,8 @@ def test_a_returned_entry_goes_back_with_its_reason_and_a_new_one_follows(world,
     with pytest.raises(Refusal, match="marked"):
         actions.confirm([mended.id], world.wu, now=DONE + 3 * HOUR)
     actions.confirm_marked(mended.id, world.wu, reason="与纸质名册一致", now=DONE + 3 * HOUR)
+    assert (mended.state, total(world.lin)) == (RecordState.NOTICE, 0)
+    actions.end_notices(mended.notice_ends_at)
     assert queries.totals(world.lin.id)[EvidenceClass.C] == total(world.lin) == 90
 
 

@@ -15,7 +15,7 @@ from blueprints.claims.models import Claim, ClaimState, EvidenceClass, Source
 from blueprints.identity.models import Account
 from blueprints.posts.models import Category
 from blueprints.records import corrections, ledger, queries, sums
-from blueprints.records.models import LedgerEntry, Part, RecordState, ServiceRecord
+from blueprints.records.models import ON_NOTICE, LedgerEntry, Part, RecordSource, RecordState, ServiceRecord
 from blueprints.records.sums import Asked, opened
 from core import clock
 from core.actor import Role
@@ -60,6 +60,8 @@ def entry(world, volunteer, organization, state=RecordState.EFFECTIVE, days=0, m
     """An entry as the actions leave it, without the way there: a claim, its minutes, two people, and the ledger."""
     starts = START + days * DAY
     shift = make_shift(make_post(organization), starts_at=starts)
+    if values.get("evidence") is EvidenceClass.D:
+        values["source"] = RecordSource.IMPORT
     held = Claim(shift_id=shift.id, volunteer_id=volunteer.id, places=shift.places, place=1)
     held.state, held.source, held.claimed_at = ClaimState.HELD, Source.OWN, starts
     db.session.add(held)
@@ -67,7 +69,7 @@ def entry(world, volunteer, organization, state=RecordState.EFFECTIVE, days=0, m
     values = {"category": Category.CONVENIENCE, "evidence": EvidenceClass.B} | values
     made = ServiceRecord(
         volunteer_id=volunteer.id,
-        claim_id=held.id,
+        claim_id=None if "source" in values else held.id,
         organization_id=organization.id,
         title=f"第{days}天",
         content="整理图书",
@@ -91,11 +93,14 @@ def entry(world, volunteer, organization, state=RecordState.EFFECTIVE, days=0, m
 
 
 def settle(made, state, world):
-    if state in (RecordState.APPROVAL, RecordState.EFFECTIVE):
+    if state in (RecordState.APPROVAL, RecordState.NOTICE, RecordState.EFFECTIVE):
         made.confirmed_by_id, made.confirmed_at = world.wu.account_id, DONE
     if state is RecordState.RETURNED:
         made.returned_by_id, made.returned_at, made.reason = world.wu.account_id, DONE, "时间有误"
-    made.state = state
+    if state is RecordState.NOTICE or (state is RecordState.EFFECTIVE and made.evidence in ON_NOTICE):
+        made.noticed_at, made.notice_ends_at, made.state = DONE - DAY, DONE, RecordState.NOTICE
+        db.session.flush()
+    made.state, made.effective_at = state, DONE if state is RecordState.EFFECTIVE else None
     db.session.flush()
     if state is RecordState.EFFECTIVE:
         ledger.credit(made, now=DONE)
