@@ -42,8 +42,6 @@ def load() -> dict[str, Any]:
         **_ways_out(),
         "ROOTS_MAIL": os.environ.get("ROOTS_MAIL", ""),
         "PICTURE_BYTES": int(os.environ.get("PICTURE_MEGABYTES", "12")) * MEGABYTE,
-        # A file does not go away; asking it before every transaction would cost more than most of them.
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": not _database_url(instance).startswith("sqlite")},
         **FIXED,
     }
 

@@ -3,7 +3,9 @@
 import base64
 import datetime as dt
 import enum
+import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
@@ -20,6 +22,7 @@ from sqlalchemy import (
     Enum,
     Insert,
     MetaData,
+    Pool,
     Select,
     String,
     Table,
@@ -33,7 +36,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, make_transient_to_detached, mapped_column
 from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
@@ -53,7 +56,9 @@ SQLITE_PRAGMAS = {
     "temp_store": "MEMORY",
     "journal_size_limit": "67108864",
 }
-IN_HAND = "in hand"
+IN_HAND, USED_AT = "in hand", "used at"
+FRESH = math.inf  # never used yet
+TRUSTED = 1.0  # seconds after which a connection that lay idle is asked whether it lives
 _reading: ContextVar[bool] = ContextVar("reading", default=False)
 
 
@@ -169,6 +174,26 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
         for name, value in SQLITE_PRAGMAS.items():
             connection.execute(f"PRAGMA {name} = {value}")
+
+
+@event.listens_for(Pool, "checkin")
+def _remember_the_use(_connection: Any, record: Any) -> None:
+    record.info[USED_AT] = time.monotonic()
+
+
+@event.listens_for(Pool, "checkout")
+def _look_whether_it_lives(connection: Any, record: Any, _lent: Any) -> None:
+    """The server may have gone away since a connection was used; to ask before each use costs as much as a query does.
+
+    A file does not go away. If one connection is dead, all of them are made anew.
+    """
+    if isinstance(connection, sqlite3.Connection) or time.monotonic() - record.info.get(USED_AT, FRESH) < TRUSTED:
+        return
+    dialect = db.engine.dialect
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 @event.listens_for(Engine, "begin")
