@@ -29,6 +29,7 @@ from blueprints.claims import screens as claims_screens
 from blueprints.claims import shortage as claims_shortage
 from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
+from blueprints.copies import routes as copies_routes
 from blueprints.disputes import desk as disputes_desk
 from blueprints.disputes import routes as disputes_routes
 from blueprints.disputes import words as disputes_words
@@ -105,6 +106,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kiosk_desk.bp,
     claims_missed.bp,
     claims_screens.bp,
+    copies_routes.bp,
     admin_desk.bp,
     admin_days.bp,
     admin_people.bp,

@@ -123,7 +123,7 @@ LAYERS = {
 # Who did not come: its questions, its verbs and its pages.
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
-LAYERS |= {"sums": LAYERS["queries"]}  # sums of minutes, opened
+LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {
     "wall": LAYERS["queries"],

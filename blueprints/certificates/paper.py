@@ -5,12 +5,10 @@ The heavy libraries are loaded when the first paper is made, not when the site s
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import segno
 from blueprints.claims.models import EvidenceClass
 from core import display
 from core.i18n import _
+from core.paper import typeset
 from core.words import say
 
 TEMPLATE = Path(__file__).with_name("paper.typ")
@@ -79,18 +78,7 @@ def totals(rows: Sequence[Served]) -> dict[EvidenceClass, int]:
 
 def set_(facts: Facts) -> bytes:
     """The paper without a signature, about 30 kB."""
-    typst = import_module("typst")
-    data = json.dumps(_told(facts), ensure_ascii=False)
-    pdf: bytes = typst.compile(
-        TEMPLATE.read_bytes(), font_paths=[_fonts()], ignore_system_fonts=True, sys_inputs={"data": data}
-    )
-    return pdf
-
-
-@cache
-def _fonts() -> str:
-    package = import_module("pylopdf_fonts_zh_cn")
-    return str(Path(str(package.__file__)).parent)
+    return typeset(TEMPLATE, _told(facts))
 
 
 def _told(facts: Facts) -> dict[str, Any]:

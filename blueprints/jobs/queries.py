@@ -55,6 +55,12 @@ def live(kind: str, account_id: int) -> list[Job]:
     return list(db.session.scalars(mine.order_by(Job.id)))
 
 
+def of_kind(kind: str, account_id: int, most: int = 5) -> list[Job]:
+    """The newest tasks of this kind that this person asked for."""
+    mine = select(Job).where(Job.kind == kind, Job.owner_id == account_id)
+    return list(db.session.scalars(mine.order_by(Job.id.desc()).limit(most)))
+
+
 def due(real: datetime) -> Select[Job]:
     """What can be worked on now: what nobody has begun, and what somebody began and no longer holds."""
     left = and_(Job.state == JobState.RUNNING, Job.held_until <= real)
