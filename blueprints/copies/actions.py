@@ -75,18 +75,18 @@ def _filled(box: ZipFile, account_id: int, now: datetime) -> Iterator[None]:
     box.writestr("README.txt", readme())
     facts = [(str(say(each)), display.minutes(minutes)) for each, minutes in totals.items()]
     box.writestr("me.pdf", paper(name, facts, printed, _left_out(), now))
-    _put_papers(box, person)
+    _put_files(box, person)
     yield
 
 
-def _put_papers(box: ZipFile, person: Person) -> None:
-    """The signed certificates as they were issued, one in memory at a time."""
+def _put_files(box: ZipFile, person: Person) -> None:
+    """The signed certificates as they were issued, and the pictures one gave, one in memory at a time."""
     with reading():
-        papers = queries.papers(person)
-    for file_id, number in papers:
+        files = queries.files(person)
+    for name, column, id in files:
         with reading():
-            content = queries.paper(file_id)
-        box.writestr(f"certificates/{number}.pdf", content)
+            content = queries.content(column, id)
+        box.writestr(name, content)
 
 
 def table(section: Section, rows: list[dict[str, Any]]) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Table, select
 
 from blueprints.certificates.models import Certificate, CertificateFile
 from blueprints.copies.sections import Person, Section
+from blueprints.disputes.models import Proof
 from blueprints.identity.models import Account, Volunteer
 from blueprints.messages import words as messages
 from blueprints.messages.models import Notice
@@ -93,17 +94,23 @@ def _names(target: str, ids: Iterable[int | None], person: Person) -> dict[int |
     return {id: name if account == person.account_id else masks.name(name) for id, account, name in named}
 
 
-def papers(person: Person) -> list[tuple[int, str]]:
-    """The certificates that have a file: its id, and the number of the certificate."""
-    mine = select(CertificateFile.id, Certificate.number).join(
-        Certificate, Certificate.id == CertificateFile.certificate_id
-    )
-    ordered = mine.where(Certificate.volunteer_id == person.volunteer_id).order_by(CertificateFile.id)
-    return [(id, number) for id, number in db.session.execute(ordered)]
+def files(person: Person) -> list[tuple[str, Any, int]]:
+    """What lies beside the tables, as it is: where in the copy, and the column and row of its content."""
+    papers = select(CertificateFile.id, Certificate.number)
+    papers = papers.join(Certificate, Certificate.id == CertificateFile.certificate_id)
+    papers = papers.where(Certificate.volunteer_id == person.volunteer_id).order_by(CertificateFile.id)
+    proofs = select(Proof.id, Proof.content_type).where(Proof.dispute_id.in_(person.disputes))
+    proofs = proofs.where(Proof.content.is_not(None)).order_by(Proof.id)
+    found = [(f"certificates/{number}.pdf", CertificateFile.content, id) for id, number in db.session.execute(papers)]
+    pictures = [
+        (f"disputes/{id}.{kind.rpartition('/')[2]}", Proof.content, id) for id, kind in db.session.execute(proofs)
+    ]
+    return [*found, *pictures]
 
 
-def paper(file_id: int) -> bytes:
-    return db.session.scalar(select(CertificateFile.content).where(CertificateFile.id == file_id)) or b""
+def content(column: Any, id: int) -> bytes:
+    """One such file."""
+    return db.session.scalar(select(column).where(column.class_.id == id)) or b""
 
 
 # --- as files -------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from blueprints.claims.models import (
     SecretLink,
     Watch,
 )
+from blueprints.disputes.models import Dispute, Proof, Step
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -76,6 +77,10 @@ class Person:
     @property
     def corrections(self) -> Select[int]:
         return select(Correction.id).where(Correction.record_id.in_(self.records))
+
+    @property
+    def disputes(self) -> Select[int]:
+        return select(Dispute.id).where(Dispute.record_id.in_(self.records))
 
     @property
     def certificates(self) -> Select[int]:
@@ -267,6 +272,24 @@ SECTIONS: tuple[Section, ...] = (
         lambda person: CorrectionText.correction_id.in_(person.corrections),
         hidden=("salt",),
         printed=("reason", "answer"),
+    ),
+    Section(
+        lazy("Disputes"),
+        Dispute,
+        lambda person: Dispute.id.in_(person.disputes),
+        printed=("filed_at", "kind", "state", "due_on", "decided_at"),
+    ),
+    Section(
+        lazy("Course of disputes"),
+        Step,
+        lambda person: Step.dispute_id.in_(person.disputes),
+        printed=("at", "step", "by_id", "words"),
+    ),
+    Section(
+        lazy("Pictures for disputes"),
+        Proof,
+        lambda person: Proof.dispute_id.in_(person.disputes),
+        hidden=("content",),  # each lies beside as a picture
     ),
     Section(
         lazy("Certificates"),

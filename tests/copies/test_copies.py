@@ -17,6 +17,8 @@ from blueprints.certificates.queries import Span
 from blueprints.copies import actions, queries
 from blueprints.copies.sections import LEFT_OUT, SECTIONS
 from blueprints.copies.words import label
+from blueprints.disputes import actions as disputes
+from blueprints.disputes.models import DisputeKind
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -52,6 +54,7 @@ from tests.factories import (
     sign_in,
 )
 from tests.records.test_ledger import DONE, hand_in, served
+from tests.rollcall.photos import jpeg
 
 LATER = DONE + HOUR
 SECRET = "never-to-be-seen"
@@ -79,6 +82,8 @@ def lived(world, app):
     certificates.issue_own(
         certificates.draft_own(world.lin.id, span, address="https://x.example", now=LATER), now=LATER
     )
+    said = {"words": "只服务了半小时", "minutes": 30, "picture": jpeg()}
+    disputes.file(mine.id, DisputeKind.WRONG, actor_of(world.lin), **said, now=LATER)
     account = db.session.get(Account, world.lin.account_id)
     account.password_hash = SECRET
     kept = {"account_id": account.id}
@@ -112,7 +117,7 @@ def told(box: ZipFile) -> dict:
 
 def everything(box: ZipFile) -> str:
     """All the words of a copy, those of its PDFs too."""
-    words = [box.read(name).decode() for name in box.namelist() if not name.endswith(".pdf")]
+    words = [box.read(name).decode() for name in box.namelist() if not name.endswith((".pdf", ".jpeg"))]
     return "\n".join([*words, *(said(box.read(name)) for name in box.namelist() if name.endswith(".pdf"))])
 
 
@@ -168,6 +173,7 @@ def test_it_holds_what_was_claimed_seen_recorded_corrected_certified_and_told(li
     assert [(row["minutes"], row["state"]) for row in found["service_record"]] == [(120, "effective")]
     assert [row["minutes"] for row in found["ledger_entry"]] == [120, -120, 60]
     assert [row["reason"] for row in found["correction_text"]] == ["多记了"]
+    assert [row["words"] for row in found["dispute_step"]] == ["只服务了半小时"]
     assert len(found["certificate"]) == len(found["certificate_file"]) == 1
     assert {"handed in", "confirmed", "corrected"} <= {row["action"] for row in found["audit_entry"]}
     assert any("=图书角" in row["said"] for row in found["notice"])
@@ -244,6 +250,7 @@ def test_the_paper_is_read_in_ones_language_and_the_certificate_is_the_signed_on
     assert words in said(box.read("me.pdf"))
     [paper] = [name for name in box.namelist() if name.startswith("certificates/")]
     assert b"/ByteRange" in box.read(paper)
+    assert box.read("disputes/1.jpeg") == jpeg()
 
 
 def test_many_rows_are_all_in_the_tables_and_the_paper_says_how_many_it_shows(world):

@@ -16,6 +16,8 @@ from blueprints.certificates import queries as certified
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
 from blueprints.claims.models import Act
+from blueprints.disputes import actions as disputes
+from blueprints.disputes.models import Dispute, DisputeKind, DisputeState
 from blueprints.identity.models import Volunteer
 from blueprints.messages.models import Notice
 from blueprints.posts.models import Category, Post
@@ -57,6 +59,11 @@ class Record:
         self.deciders = [world.wu, *above]
         people = [make_volunteer(name, world.station) for name in ("林小满", "周晓航")]
         self.people = [(one.id, one.account_id, actor_of(one)) for one in people]
+
+    @property
+    def ours(self) -> Any:
+        """Entries of these two people: an example before this one has left others."""
+        return ServiceRecord.volunteer_id.in_([volunteer_id for volunteer_id, _account, _actor in self.people])
 
     def do(self, what: str, which: int, minutes: int) -> None:
         """Do it if the rules allow; whoever is touched is told in the same transaction."""
@@ -124,7 +131,8 @@ class Record:
         corrections.approve(made.id, self.deciders[2], now=self.now)
 
     def decide(self, which: int, minutes: int) -> None:
-        waits = db.session.scalars(select(Correction.id).where(Correction.state == CorrectionState.PROPOSED)).all()
+        proposed = select(Correction.id).join(Correction.record).where(self.ours)
+        waits = db.session.scalars(proposed.where(Correction.state == CorrectionState.PROPOSED)).all()
         if not waits:
             raise Refusal("nothing waits")
         if which % 3:
@@ -132,8 +140,38 @@ class Record:
         else:
             corrections.decline(waits[0], self.decider(minutes), reason="维持原记录", now=self.now)
 
+    def dispute(self, which: int, minutes: int) -> None:
+        """The owner says that an entry is not theirs, or not right."""
+        record_id = self.entry(which)
+        owner = db.session.get_one(ServiceRecord, record_id).volunteer_id
+        actor = next(actor for volunteer_id, _account, actor in self.people if volunteer_id == owner)
+        said = {"words": "时间不对", "minutes": minutes if which % 2 else None}
+        disputes.file(record_id, [DisputeKind.NOT_ME, DisputeKind.WRONG][which % 2], actor, **said, now=self.now)
+
+    def accept(self, which: int, minutes: int) -> None:
+        disputes.accept(self.disputed(which), self.decider(minutes), minutes=minutes % 121, now=self.now)
+
+    def reject(self, which: int, minutes: int) -> None:
+        disputes.reject(self.disputed(which), self.decider(minutes), reason="与名册一致", now=self.now)
+
+    def appeal(self, which: int, _minutes: int) -> None:
+        disputes.appeal(self.disputed(which), self.owner(which), words="名册有误", now=self.now)
+
+    def withdraw(self, which: int, _minutes: int) -> None:
+        disputes.withdraw(self.disputed(which), self.owner(which), now=self.now)
+
+    def disputed(self, which: int) -> int:
+        ids = db.session.scalars(select(Dispute.id).join(Dispute.record).where(self.ours).order_by(Dispute.id)).all()
+        if not ids:
+            raise Refusal("there is no dispute")
+        return ids[which % len(ids)]
+
+    def owner(self, which: int) -> Any:
+        filed_by = db.session.get_one(Dispute, self.disputed(which)).filed_by_id
+        return next(actor for _volunteer, account_id, actor in self.people if account_id == filed_by)
+
     def entry(self, which: int) -> int:
-        ids = db.session.scalars(select(ServiceRecord.id).order_by(ServiceRecord.id)).all()
+        ids = db.session.scalars(select(ServiceRecord.id).where(self.ours).order_by(ServiceRecord.id)).all()
         if not ids:
             raise Refusal("there is no entry")
         return ids[which % len(ids)]
@@ -189,6 +227,7 @@ def said(pdf: bytes) -> str:
 
 DEEDS: list[Callable[..., None]] = [Record.serve, Record.confirm, Record.approve, Record.send_back]
 DEEDS += [Record.propose, Record.correct, Record.decide]
+DEEDS += [Record.dispute, Record.accept, Record.reject, Record.appeal, Record.withdraw]
 deeds = st.tuples(st.sampled_from([deed.__name__ for deed in DEEDS]), st.integers(0, 7), st.integers(0, 150))
 begun = st.lists(st.tuples(st.just("serve"), st.integers(0, 7), st.integers(30, 150)), min_size=1, max_size=4)
 
@@ -227,4 +266,10 @@ def test_the_deeds_do_change_the_ledger(app):
     states = db.session.scalars(select(ServiceRecord.state).order_by(ServiceRecord.id)).all()
     assert [state.value for state in states] == ["effective", "effective", "returned"]
     assert db.session.scalar(select(func.count(Correction.id)).where(Correction.state == CorrectionState.APPROVED)) == 2
+    for what, which, minutes in [("dispute", 1, 20), ("accept", 0, 2), ("serve", 0, 120), ("confirm", 3, 0)]:
+        record.do(what, which, minutes)
+    for what, which, minutes in [("dispute", 3, 20), ("reject", 1, 1), ("appeal", 1, 0), ("accept", 1, 20)]:
+        record.do(what, which, minutes)
+    assert set(db.session.scalars(select(Dispute.state))) == {DisputeState.ACCEPTED, DisputeState.CORRECTING}
+    record.balanced()
     assert db.session.get(Volunteer, record.people[0][0])
