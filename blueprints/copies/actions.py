@@ -3,7 +3,6 @@
 个人信息保护法 art. 45: people may look at and copy what is held about them, in a form that can be taken elsewhere.
 """
 
-import csv
 import io
 import json
 import tempfile
@@ -26,10 +25,10 @@ from core import clock, display
 from core.actor import Actor
 from core.db import db, reading
 from core.i18n import _, lazy
+from core.tables import Csv
 from core.words import say
 
 VERSION = 1  # of the JSON; its schema lies beside it
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 NAME = "rengang-{day:%Y%m%d}.zip"
 
 
@@ -91,20 +90,15 @@ def _put_files(box: ZipFile, person: Person) -> None:
 
 def table(section: Section, rows: list[dict[str, Any]]) -> str:
     """A section for table programs: heads and states in words, and no cell that is a formula."""
-    out = io.StringIO()
-    names = queries.columns(section)
-    out.write("\ufeff")
-    writer = csv.writer(out)
-    writer.writerow([label(name) for name in names])
-    writer.writerows([_cell(row[name]) for name in names] for row in rows)
+    out, names = io.StringIO(), queries.columns(section)
+    sheet = Csv(out, [label(name) for name in names])
+    for row in rows:
+        sheet.write([_cell(row[name]) for name in names])
     return out.getvalue()
 
 
-def _cell(value: Any) -> str | int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    words = words_of(value)
-    return "'" + words if words.lstrip(" \u3000")[:1] in FORMULAS and words.strip() else words
+def _cell(value: Any) -> str | int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else words_of(value)
 
 
 def schema() -> dict[str, Any]:

@@ -23,6 +23,7 @@ from blueprints.claims.models import (
     Watch,
 )
 from blueprints.disputes.models import Dispute, Proof, Step
+from blueprints.exchange.models import ImportRow
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -274,6 +275,16 @@ SECTIONS: tuple[Section, ...] = (
         printed=("reason", "answer"),
     ),
     Section(
+        lazy("Rows of imports"),
+        ImportRow,
+        _volunteer(ImportRow.volunteer_id),
+        hidden=(
+            "sealed",
+            "key",
+        ),  # as the file had it; what was taken over stands in the records
+        printed=("batch_id", "number", "state"),
+    ),
+    Section(
         lazy("Disputes"),
         Dispute,
         lambda person: Dispute.id.in_(person.disputes),
@@ -345,14 +356,17 @@ SECTIONS: tuple[Section, ...] = (
 )
 
 OTHERS_WORK = lazy("What staff did in their office names them only as whoever did it; it belongs to the organization.")
+CHECKS = lazy("What checks look into is about the offices that record; you are told what comes of them.")
 # Tables that refer to a person, or to something of theirs, and are not in the copy: why.
 LEFT_OUT: dict[str, Any] = dict.fromkeys(
     [
         *("calendar_day", "setting", "robot", "spot", "tablet", "post", "post_template", "series", "shortfall_answer"),
-        *("head_count",),
+        *("head_count", "import_batch", "import_template"),
     ],
     OTHERS_WORK,
 ) | {
+    "risk_flag": CHECKS,
+    "risk_row": CHECKS,
     "evidence": lazy("Photos of sheets show other people, too; the station shows you yours."),
     "job_chunk": lazy("Files that tasks made, this copy among them; each is downloaded at its task."),
 }

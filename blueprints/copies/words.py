@@ -58,6 +58,7 @@ DEEDS: dict[str, Any] = {
     "verified": lazy("proof looked at"),
     "withdrawn": lazy("withdrawn"),
     "due": lazy("due"),
+    "noticed": lazy("shown in public"),
     "rejected": lazy("rejected"),
     "appealed": lazy("appealed"),
     "filed": lazy("filed"),
@@ -68,6 +69,8 @@ OTHERS: dict[str, Any] = {
     "about": lazy("About"),
     "appeal_until": lazy("Appeal until"),
     "by_id": lazy("By whom"),
+    "batch_id": lazy("Number of the import"),
+    "problems": lazy("Problems"),
     "content_type": lazy("Type of the content"),
     "dispute_id": lazy("Number of the dispute"),
     "levels": lazy("Levels above"),
@@ -183,17 +186,14 @@ OTHERS: dict[str, Any] = {
     "where": lazy("Place of service"),
     "why": lazy("Explanation"),
 }
+ENDINGS = (("_by_id", lazy("%(deed)s by")), ("_at", lazy("%(deed)s when")), ("_id", lazy("%(deed)s by")))
 
 
 def label(column: str) -> str:
     """The name of a column as people read it; the identifier if it has none."""
     if column in OTHERS:
         return str(OTHERS[column])
-    for ending, words in (
-        ("_by_id", lazy("%(deed)s by")),
-        ("_at", lazy("%(deed)s when")),
-        ("_id", lazy("%(deed)s by")),
-    ):
+    for ending, words in ENDINGS:
         root = column.removesuffix(ending)
         if root != column and root in DEEDS:
             return str(words) % {"deed": DEEDS[root]}
