@@ -570,9 +570,18 @@ class Told:
 
 def told_history(claim_id: int) -> list[Told]:
     """Every observation of a claim in the order it was recorded; what only takes back is told by what it undid."""
-    recorded = select(Punch, Account.name).join(Account, Account.id == Punch.recorded_by_id)
-    recorded = recorded.options(joinedload(Punch.remark))
-    found = db.session.execute(recorded.where(Punch.claim_id == claim_id).order_by(Punch.id)).all()
+    return told((punch, name) for punch, name in db.session.execute(recorded(claim_id)))
+
+
+def recorded(claim_id: int) -> Select[Punch, str]:
+    """The same as a question that can be added to: each observation with who recorded it."""
+    named = select(Punch, Account.name).join(Account, Account.id == Punch.recorded_by_id)
+    return named.where(Punch.claim_id == claim_id).order_by(Punch.id).options(joinedload(Punch.remark))
+
+
+def told(observed: Iterable[tuple[Punch, str]]) -> list[Told]:
+    """A history of its observations, each with the name of who recorded it."""
+    found = list(observed)
     undone = {punch.undoes_id: punch.recorded_at for punch, _name in found}
     return [Told(punch, name, undone.get(punch.id)) for punch, name in found if punch.act is not Act.UNDO]
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
 
 from blueprints.claims import queries as claims
 from blueprints.claims.models import LIVE_STATES, Act, Claim, ClaimState, Punch
-from blueprints.claims.queries import Attendance
+from blueprints.claims.queries import Attendance, Told
 from blueprints.identity.models import Account, Consent, Purpose, Volunteer, VolunteerState
 from blueprints.kiosk.models import Card, Flag, FlagKind, Origin, Pin, Sighting, Spot, Tablet
 from blueprints.organizations import queries as organizations
@@ -289,11 +289,6 @@ def flags(claim_ids: Iterable[int]) -> dict[int, list[Flag]]:
     return found
 
 
-def flagged(claim_ids: Iterable[int]) -> set[int]:
-    """The claims of these with a flag."""
-    return set(db.session.scalars(select(Flag.claim_id).where(Flag.claim_id.in_(list(claim_ids)))))
-
-
 def is_flagged(claim_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether the claim of a row has a flag, as a column of a larger question."""
     return select(Flag.id).where(Flag.claim_id == claim_id).exists()
@@ -310,6 +305,14 @@ def origins(claim_id: int) -> dict[int, Origin]:
     """By observation: how it was made, for those that a tablet saw."""
     made = select(Origin).join(Origin.punch).where(Punch.claim_id == claim_id).options(joinedload(Origin.tablet))
     return {origin.punch_id: origin for origin in db.session.scalars(made)}
+
+
+def told_with_origins(claim_id: int) -> tuple[list[Told], dict[int, Origin]]:
+    """The history of a claim and the origins of its observations, in one question."""
+    recorded = claims.recorded(claim_id).outerjoin(Origin, Origin.punch_id == Punch.id).add_columns(Origin)
+    found = db.session.execute(recorded.options(joinedload(Origin.tablet))).all()
+    made = {punch.id: origin for punch, _name, origin in found if origin}
+    return claims.told((punch, name) for punch, name, _origin in found), made
 
 
 def used(receipt_hash: str) -> Punch | None:

@@ -110,15 +110,15 @@ def _queue_page(form: ConfirmationForm) -> Response:
 @bp.get("/desk/records/<int:record_id>")
 @staff()
 def show_record(record_id: int) -> ResponseReturnValue:
-    return _record_page(_record_or_404(record_id, *Role), Form())
+    return _record_page(record_id, Form())
 
 
 @bp.post("/desk/records/<int:record_id>/confirmation")
 @staff(Role.CONFIRMER)
 def confirm_record(record_id: int) -> ResponseReturnValue:
-    record = _record_or_404(record_id, Role.CONFIRMER)
-    form = MarkedForm() if queries.marks_of(record) else Form()
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _confirmed_one(record_id, form))
+    record = _opened_or_404(record_id, Role.CONFIRMER)
+    form = MarkedForm() if record.marks else Form()
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _confirmed_one(record_id, form))
 
 
 def _confirmed_one(record_id: int, form: Form) -> ResponseReturnValue:
@@ -131,7 +131,7 @@ def _confirmed_one(record_id: int, form: Form) -> ResponseReturnValue:
 @staff(Role.CONFIRMER)
 def approve_record(record_id: int) -> ResponseReturnValue:
     form, record = Form(), _record_or_404(record_id, Role.CONFIRMER)
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _approved(record.id))
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _approved(record.id))
 
 
 def _approved(record_id: int) -> ResponseReturnValue:
@@ -142,7 +142,7 @@ def _approved(record_id: int) -> ResponseReturnValue:
 @staff(Role.CONFIRMER)
 def return_record(record_id: int) -> ResponseReturnValue:
     form, record = ReturnForm(), _record_or_404(record_id, Role.CONFIRMER)
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _returned(record.id, form))
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _returned(record.id, form))
 
 
 def _returned(record_id: int, form: ReturnForm) -> ResponseReturnValue:
@@ -162,17 +162,14 @@ def _decided(record: ServiceRecord) -> ResponseReturnValue:
     return see_other(url_for(".queue"))
 
 
-def _record_again(record_id: int, form: Form) -> Response:
-    return _record_page(_record_or_404(record_id, *Role), form)
-
-
-def _record_page(record: ServiceRecord, form: Form) -> Response:
+def _record_page(record_id: int, form: Form) -> Response:
     """One entry with everything; the form that was refused keeps its words."""
-    whole = entry.whole(record)
+    judged = _opened_or_404(record_id, *Role)
+    record, whole = judged.record, entry.whole(judged.record)
     return respond(
         "records/record.html",
         whole=whole,
-        judged=waiting.entries_of([record], actor())[0],
+        judged=judged,
         form=form,
         marked_form=form if isinstance(form, MarkedForm) else MarkedForm(formdata=None),
         return_form=form if isinstance(form, ReturnForm) else ReturnForm(formdata=None),
@@ -209,7 +206,7 @@ def minutes(volunteer_id: int) -> ResponseReturnValue:
 @staff(Role.CLERK, Role.CONFIRMER)
 def propose_correction(record_id: int) -> ResponseReturnValue:
     form, record = CorrectionForm(), _record_or_404(record_id, Role.CLERK, Role.CONFIRMER)
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _proposed(record.id, form))
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _proposed(record.id, form))
 
 
 def _proposed(record_id: int, form: CorrectionForm) -> ResponseReturnValue:
@@ -224,7 +221,7 @@ def _proposed(record_id: int, form: CorrectionForm) -> ResponseReturnValue:
 @staff(Role.CONFIRMER)
 def approve_correction(correction_id: int) -> ResponseReturnValue:
     form, record_id = Form(), _corrected_or_404(correction_id, Role.CONFIRMER)
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _corrected(correction_id))
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _corrected(correction_id))
 
 
 def _corrected(correction_id: int) -> ResponseReturnValue:
@@ -237,7 +234,7 @@ def _corrected(correction_id: int) -> ResponseReturnValue:
 @staff(Role.CLERK, Role.CONFIRMER)
 def decline_correction(correction_id: int) -> ResponseReturnValue:
     form, record_id = AnswerForm(), _corrected_or_404(correction_id, Role.CLERK, Role.CONFIRMER)
-    return submitted(form, lambda: _record_again(record_id, form), lambda: _declined(correction_id, form))
+    return submitted(form, lambda: _record_page(record_id, form), lambda: _declined(correction_id, form))
 
 
 def _declined(correction_id: int, form: AnswerForm) -> ResponseReturnValue:
@@ -254,6 +251,10 @@ def _corrected_or_404(correction_id: int, *roles: Role) -> int:
 
 def _shift_or_404(shift_id: int) -> Shift:
     return claims.shift_within(shift_id, actor().reach(Role.CLERK)) or abort(404)
+
+
+def _opened_or_404(record_id: int, *roles: Role) -> waiting.Entry:
+    return waiting.opened(record_id, actor().reach(*roles), actor()) or abort(404)
 
 
 def _record_or_404(record_id: int, *roles: Role) -> ServiceRecord:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from blueprints.claims import queries as attendance
 from blueprints.claims.queries import Attendance, Told
+from blueprints.kiosk import queries as kiosk
+from blueprints.kiosk.models import Origin
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
@@ -26,6 +28,7 @@ class Whole:
     seen: Attendance  # as it stood when it was handed in
     reckoning: Reckoning | None
     told: list[Told]
+    origins: dict[int, Origin]  # how they were made, by observation
     history: tuple[Step, ...]
     decider: Organization | None  # who has to act, if it waits
     followed_by: int | None  # the entry that came after this one was returned
@@ -43,31 +46,32 @@ class Whole:
 
 def whole(record: ServiceRecord) -> Whole:
     """Read everything there is about one entry."""
-    told = attendance.told_history(record.claim_id) if record.claim_id else []
-    lines, shift = queries.ledger_of(record.id), record.claim.shift if record.claim else None
+    told, origins = kiosk.told_with_origins(record.claim_id) if record.claim_id else ([], {})
+    lines, corrected = queries.ledger_of(record)
     seen = attendance.attendance_then(told, record.handed_in_at)
+    shift = record.claim.shift if record.claim else None
     return Whole(
         record,
         shift,
         seen,
         queries.reckoning(seen, shift) if shift else None,
         told,
+        origins,
         _history(record),
         queries.confirming_organization(record) if record.state in WAITS else None,
         queries.follower(record) if record.state is RecordState.RETURNED else None,
         sum(line.entry.minutes for line in lines) if lines else record.minutes,
         lines,
-        queries.corrections_of(record.id),
+        corrected,
         queries.refused_on(record),
     )
 
 
 def _history(record: ServiceRecord) -> tuple[Step, ...]:
     steps = [
-        (Deed.HANDED_IN, record.handed_in_at, record.handed_in_by_id),
-        (Deed.CONFIRMED, record.confirmed_at, record.confirmed_by_id),
-        (Deed.APPROVED, record.approved_at, record.approved_by_id),
-        (Deed.SENT_BACK, record.returned_at, record.returned_by_id),
+        (Deed.HANDED_IN, record.handed_in_at, record.handed_in_by),
+        (Deed.CONFIRMED, record.confirmed_at, record.confirmed_by),
+        (Deed.APPROVED, record.approved_at, record.approved_by),
+        (Deed.SENT_BACK, record.returned_at, record.returned_by),
     ]
-    names = queries.names(account_id for _deed, _at, account_id in steps)
-    return tuple(Step(deed, at, names[by]) for deed, at, by in steps if at and by)
+    return tuple(Step(deed, at, by.name) for deed, at, by in steps if at and by)

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstra
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.claims.models import Claim, EvidenceClass
-from blueprints.identity.models import Volunteer
+from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
 from core.db import Base
@@ -151,6 +151,10 @@ class ServiceRecord(Base):
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
     claim: Mapped[Claim | None] = relationship(lazy="raise_on_sql")
     organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    handed_in_by: Mapped[Account] = relationship(foreign_keys=handed_in_by_id, lazy="raise_on_sql")
+    confirmed_by: Mapped[Account | None] = relationship(foreign_keys=confirmed_by_id, lazy="raise_on_sql")
+    approved_by: Mapped[Account | None] = relationship(foreign_keys=approved_by_id, lazy="raise_on_sql")
+    returned_by: Mapped[Account | None] = relationship(foreign_keys=returned_by_id, lazy="raise_on_sql")
 
 
 class HeadCount(Base):

@@ -66,6 +66,12 @@ OBJECTIONS: list[Callable[[Any], ColumnElement[bool]]] = []  # the same, raised 
 PERSON = joinedload(ServiceRecord.volunteer, innerjoin=True).joinedload(Volunteer.account, innerjoin=True)
 SHIFT = joinedload(ServiceRecord.claim).joinedload(Claim.shift, innerjoin=True)
 WHOLE = (PERSON, SHIFT, joinedload(ServiceRecord.organization, innerjoin=True))
+DOERS = (
+    joinedload(ServiceRecord.handed_in_by, innerjoin=True),
+    joinedload(ServiceRecord.confirmed_by),
+    joinedload(ServiceRecord.approved_by),
+    joinedload(ServiceRecord.returned_by),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,32 +430,37 @@ def marks(
     return tuple(mark for mark, holds in found.items() if holds)
 
 
-def marks_of(
-    record: ServiceRecord, flagged: Collection[int] | None = None, differing: Collection[int] | None = None
-) -> tuple[Mark, ...]:
-    """The marks of an entry; read already for a whole list: `flagged`, the claims with something odd, and `differing`,
-    the entries whose shift was counted otherwise."""
-    odd = flagged_of([record]) if flagged is None else flagged
-    other = differing_counts([record.id]) if differing is None else differing
-    return marks(record.below_presence, record.evidence, record.levels_up, record.claim_id in odd, record.id in other)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a decision about an entry looks at beside the entry."""
+
+    is_recorder: bool  # whether who asks recorded part of it
+    is_flagged: bool
+    count: HeadCount | None  # what was counted on the spot, if it differs
+    is_disputed: bool
 
 
-def flagged_of(records: Iterable[ServiceRecord]) -> set[int]:
-    """The claims behind these entries with something odd about them."""
-    return kiosk.flagged(record.claim_id for record in records if record.claim_id)
-
-
-def differing_counts(record_ids: Iterable[int]) -> dict[int, HeadCount]:
-    """For each entry whose shift was counted otherwise than the system says, that count."""
-    later = aliased(HeadCount)
-    latest = select(func.max(later.id)).where(later.shift_id == Claim.shift_id).scalar_subquery()
-    found = (
-        select(ServiceRecord.id, HeadCount)
-        .join(Claim, Claim.id == ServiceRecord.claim_id)
-        .join(HeadCount, HeadCount.id == latest)
-        .where(ServiceRecord.id.in_(list(record_ids)), HeadCount.counted != HeadCount.in_system)
+def judging(records: Select[ServiceRecord], account_id: int = 0) -> Select[Any]:
+    """The same entries, each with what belongs to Known, in one question."""
+    later, claim = aliased(HeadCount), aliased(Claim)
+    latest = select(func.max(later.id)).where(later.shift_id == claim.shift_id).scalar_subquery()
+    by_me = select(Recorder.id).where(Recorder.record_id == ServiceRecord.id, Recorder.account_id == account_id)
+    return (
+        records.outerjoin(claim, claim.id == ServiceRecord.claim_id)
+        .outerjoin(HeadCount, (HeadCount.id == latest) & (HeadCount.counted != HeadCount.in_system))
+        .add_columns(by_me.exists(), kiosk.is_flagged(ServiceRecord.claim_id), HeadCount, is_disputed())
     )
-    return {id: count for id, count in db.session.execute(found)}  # noqa: C416 - rows are no pairs for mypy
+
+
+def marks_of(record: ServiceRecord, known: Known | None = None) -> tuple[Mark, ...]:
+    """The marks of an entry; `known` was read already for a whole list."""
+    beside = known or _known(record)
+    return marks(record.below_presence, record.evidence, record.levels_up, beside.is_flagged, beside.count is not None)
+
+
+def _known(record: ServiceRecord) -> Known:
+    asked = db.session.execute(judging(select(ServiceRecord).where(ServiceRecord.id == record.id)))
+    return next(Known(*known) for _record, *known in asked)
 
 
 def handed_in_before(shift_id: int) -> int:
@@ -471,13 +482,17 @@ def due_on(shift: Shift, limits: Mapping[Limit, int]) -> date:
 
 def record_within(record_id: int, paths: Iterable[str]) -> ServiceRecord | None:
     """The entry with its person, shift and organization, if it lies within these subtrees."""
-    mine = select(ServiceRecord).join(ServiceRecord.organization).options(*WHOLE)
-    return db.session.scalar(mine.where(ServiceRecord.id == record_id, organizations.under(paths)))
+    return db.session.scalar(within(paths).where(ServiceRecord.id == record_id))
+
+
+def within(paths: Iterable[str]) -> Select[ServiceRecord]:
+    """The entries of these subtrees, each with its person, shift and organization."""
+    return select(ServiceRecord).join(ServiceRecord.organization).where(organizations.under(paths)).options(*WHOLE)
 
 
 def own_record(record_id: int, volunteer_id: int) -> ServiceRecord | None:
     """The entry, if it is this person's."""
-    mine = select(ServiceRecord).options(*WHOLE)
+    mine = select(ServiceRecord).options(*WHOLE, *DOERS)
     return db.session.scalar(mine.where(ServiceRecord.id == record_id, ServiceRecord.volunteer_id == volunteer_id))
 
 
@@ -533,20 +548,13 @@ def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
     return list(db.session.scalars(found.order_by(ServiceRecord.returned_at.desc()).limit(100).options(*WHOLE)))
 
 
-def names(account_ids: Iterable[int | None]) -> dict[int, str]:
-    """What the people behind these accounts are called."""
-    wanted = select(Account.id, Account.name).where(Account.id.in_({id for id in account_ids if id}))
-    return dict(db.session.execute(wanted).all())
-
-
 def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organization | None]:
     """For each entry the nearest organization with somebody who may decide on it; None if nobody may yet."""
     waiting = list(records)
     if not waiting:
         return {}
-    barred = recorders(record.id for record in waiting)
-    able = confirmers(_owner(record) for record in waiting)
-    return {record.id: _deciding(record, barred[record.id], able) for record in waiting}
+    able, barred = _confirmers([_owner(record) for record in waiting], [record.id for record in waiting])
+    return {record.id: _deciding(record, barred.get(record.id, set()), able) for record in waiting}
 
 
 def _deciding(record: ServiceRecord, recorded_by: set[int], able: Confirmers) -> Organization | None:
@@ -580,18 +588,28 @@ def confirmers_of(organization: Organization) -> Confirmers:
 
 def confirmers(below: Iterable[Organization]) -> Confirmers:
     """The same for several organizations in one question."""
+    return _confirmers(below)[0]
+
+
+def _confirmers(
+    below: Iterable[Organization], record_ids: Collection[int] = ()
+) -> tuple[Confirmers, dict[int, set[int]]]:
+    """Who could decide on what lies below, and for each of these entries which of them recorded it themself."""
     ids = {id for organization in below for id in [organization.id, *organization.ancestors]}
     held = (
-        select(Organization, Grant.account_id)
+        select(Organization, Grant.account_id, Recorder.record_id)
         .join(Grant, Grant.organization_id == Organization.id)
         .join(Account, Account.id == Grant.account_id)
+        .outerjoin(Recorder, (Recorder.account_id == Account.id) & Recorder.record_id.in_(record_ids))
         .where(Organization.id.in_(ids), Grant.role == Role.CONFIRMER, Grant.revoked_at.is_(None))
         .where(Organization.closed_at.is_(None), Account.closed_at.is_(None))
     )
     found: Confirmers = {}
-    for organization, account_id in db.session.execute(held):
+    barred: dict[int, set[int]] = {}
+    for organization, account_id, record_id in db.session.execute(held):
         found.setdefault(organization.id, (organization, set()))[1].add(account_id)
-    return found
+        barred.setdefault(record_id, set()).add(account_id)
+    return found, barred
 
 
 def follower(record: ServiceRecord) -> int | None:
@@ -629,20 +647,6 @@ class Line:
     reason: str
 
 
-def ledger_of(record_id: int) -> list[Line]:
-    """Everything the ledger says of an entry, in the order it was written."""
-    author, approver = aliased(Account), aliased(Account)
-    lines = (
-        select(LedgerEntry, author.name, approver.name, func.coalesce(CorrectionText.reason, ""))
-        .join(author, author.id == LedgerEntry.author_id)
-        .join(approver, approver.id == LedgerEntry.approver_id)
-        .outerjoin(CorrectionText, CorrectionText.correction_id == LedgerEntry.correction_id)
-        .where(LedgerEntry.record_id == record_id)
-        .order_by(LedgerEntry.id)
-    )
-    return [Line(*row) for row in db.session.execute(lines)]
-
-
 @dataclass(frozen=True, slots=True)
 class Proposed:
     """A correction with its words and who asked for it or decided."""
@@ -654,18 +658,39 @@ class Proposed:
     answer: str
 
 
-def corrections_of(record_id: int) -> list[Proposed]:
-    """Every correction that was ever proposed for an entry."""
-    author, decider = aliased(Account), aliased(Account)
-    found = (
-        select(Correction, author.name, func.coalesce(decider.name, ""), CorrectionText.reason, CorrectionText.answer)
-        .join(author, author.id == Correction.author_id)
-        .outerjoin(decider, decider.id == Correction.approver_id)
+def ledger_of(record: ServiceRecord) -> tuple[list[Line], list[Proposed]]:
+    """What the ledger says of an entry, in the order it was written, and every correction that was ever proposed.
+
+    One question for both: the first credit comes again beside each correction.
+    """
+    if record.state is not RecordState.EFFECTIVE:
+        return [], []
+    lines: dict[int, Line] = {}
+    proposed: dict[int, Proposed] = {}
+    for entry, author, approver, correction, by, decider, words in db.session.execute(_ledger(record.id)):
+        reason = words.reason if words else ""
+        if entry:
+            lines[entry.id] = Line(entry, author, approver, reason if entry.correction_id else "")
+        if correction:
+            proposed[correction.id] = Proposed(correction, by, decider or "", reason, words.answer if words else "")
+    return [lines[id] for id in sorted(lines)], [proposed[id] for id in sorted(proposed)]
+
+
+def _ledger(record_id: int) -> Any:
+    author, approver, by, decider = (aliased(Account) for _each in range(4))
+    of_correction = (LedgerEntry.correction_id == Correction.id) | LedgerEntry.correction_id.is_(None)
+    return (
+        select(LedgerEntry, author.name, approver.name, Correction, by.name, decider.name, CorrectionText)
+        .select_from(ServiceRecord)
+        .outerjoin(Correction, Correction.record_id == ServiceRecord.id)
         .outerjoin(CorrectionText, CorrectionText.correction_id == Correction.id)
-        .where(Correction.record_id == record_id)
-        .order_by(Correction.id)
+        .outerjoin(LedgerEntry, (LedgerEntry.record_id == ServiceRecord.id) & of_correction)
+        .outerjoin(author, author.id == LedgerEntry.author_id)
+        .outerjoin(approver, approver.id == LedgerEntry.approver_id)
+        .outerjoin(by, by.id == Correction.author_id)
+        .outerjoin(decider, decider.id == Correction.approver_id)
+        .where(ServiceRecord.id == record_id)
     )
-    return [Proposed(each, by, to, why or "", answer or "") for each, by, to, why, answer in db.session.execute(found)]
 
 
 def newest_roots(count: int) -> list[Root]:

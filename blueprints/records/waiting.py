@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import joinedload, selectinload
 
 from blueprints.claims.models import Claim
-from blueprints.identity.models import Account
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
@@ -21,6 +20,7 @@ from core.i18n import _
 
 SHIFTS_A_PAGE = 20
 MOST_LISTED = 100
+BY = joinedload(ServiceRecord.handed_in_by, innerjoin=True)
 BELONGS = func.coalesce(Claim.shift_id, -ServiceRecord.id)
 SOON = 5  # working days before the due date from which it is said in amber
 
@@ -79,17 +79,12 @@ class Due:
 
 def groups(actor: Actor, paths: Sequence[str], today: date, page: int = 1) -> tuple[list[Group], bool]:
     """The shifts with entries that wait, the most urgent first, and whether there are more."""
-    by = aliased(Account)
-    waiting = queries.waiting(paths).outerjoin(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT)
-    named = waiting.join(by, by.id == ServiceRecord.handed_in_by_id).add_columns(by.name, queries.is_disputed())
-    rows = db.session.execute(named.where(BELONGS.in_(_together(paths, page)))).all()
-    told = {record.handed_in_by_id: name for record, name, _disputed in rows}
-    disputed = {record.id for record, _name, disputed in rows if disputed}
+    waiting = queries.waiting(paths).outerjoin(Claim, Claim.id == ServiceRecord.claim_id).options(queries.SHIFT, BY)
     by_shift: dict[int, list[Entry]] = {}
-    for entry in entries_of([row[0] for row in rows], actor, disputed):
+    for entry in _entries(waiting.where(BELONGS.in_(_together(paths, page))), actor):
         by_shift.setdefault(_belongs(entry.record), []).append(entry)
     ids = sorted(by_shift, key=lambda id: (min(entry.record.due_on for entry in by_shift[id]), id))
-    return [_group(by_shift[id], told, today) for id in ids[:SHIFTS_A_PAGE]], len(ids) > SHIFTS_A_PAGE
+    return [_group(by_shift[id], today) for id in ids[:SHIFTS_A_PAGE]], len(ids) > SHIFTS_A_PAGE
 
 
 def _belongs(record: ServiceRecord) -> int:
@@ -113,35 +108,38 @@ def _together(paths: Sequence[str], page: int) -> Select[int]:
     return select(some.c.belongs)
 
 
-def entries_of(records: Sequence[ServiceRecord], actor: Actor, disputed: Collection[int] | None = None) -> list[Entry]:
-    """What this person may do with each of these entries; `disputed`, if it was read already, are those in dispute."""
-    ids = [record.id for record in records]
-    recorded = queries.recorders(ids)
-    held = queries.disputed_among(ids) if disputed is None else disputed
-    odd = queries.flagged_of(records)
-    counts = queries.differing_counts(record.id for record in records)
-
-    def entry(record: ServiceRecord) -> Entry:
-        marks = queries.marks_of(record, odd, counts)
-        barred = barred_because(record, actor, recorded[record.id])
-        barred = barred or (queries.disputed_words() if record.id in held else None)
-        return Entry(record, marks, barred, counts.get(record.id))
-
-    return [entry(record) for record in records]
+def opened(record_id: int, paths: Sequence[str], actor: Actor) -> Entry | None:
+    """One entry within these subtrees, with everybody who did something with it."""
+    found = queries.within(paths).where(ServiceRecord.id == record_id).options(*queries.DOERS)
+    return next(iter(_entries(found, actor)), None)
 
 
-def barred_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
+def _entries(records: Select[ServiceRecord], actor: Actor) -> list[Entry]:
+    """What this person may do with each of these entries."""
+    return [
+        _entry(record, queries.Known(*known), actor)
+        for record, *known in db.session.execute(queries.judging(records, actor.account_id))
+    ]
+
+
+def _entry(record: ServiceRecord, known: queries.Known, actor: Actor) -> Entry:
+    barred = barred_because(record, actor, known.is_recorder)
+    barred = barred or (queries.disputed_words() if known.is_disputed else None)
+    return Entry(record, queries.marks_of(record, known), barred, known.count)
+
+
+def barred_because(record: ServiceRecord, actor: Actor, is_recorder: bool) -> str | None:
     """Why this person may not decide on the entry: the rule's reason, or that it is not their role."""
     if not actor.may(Role.CONFIRMER, record.organization.path):
         return str(_("A confirmer decides on this."))
-    return queries.judged_by_nobody_because(record, actor, recorded_by)
+    return queries.judged_by_nobody_because(record, actor, {actor.account_id} if is_recorder else set())
 
 
-def _group(entries: list[Entry], told: dict[int, str], today: date) -> Group:
+def _group(entries: list[Entry], today: date) -> Group:
     first = entries[0].record
     due = min(entry.record.due_on for entry in entries)
     placed = sorted(entries, key=lambda entry: (entry.record.claim.place if entry.record.claim else None) or 0)
-    by, count = told[first.handed_in_by_id], entries[0].count
+    by, count = first.handed_in_by.name, entries[0].count
     shift = first.claim.shift if first.claim else None
     return Group(shift, first.organization, tuple(placed), by, due, due_tone(due, today), count)
 
