@@ -211,9 +211,9 @@ def show_claim(claim_id: int) -> ResponseReturnValue:
 
 
 def _claim_page(claim: Claim, form: ReleaseForm) -> Response:
-    sheet = rosters.sheet(claim.shift, clock.now())
-    row = Row(claim, queries.attendance(claim.id))
-    return respond("claims/roster_claim.html", sheet=sheet, row=row, form=form, history=queries.told_history(claim.id))
+    history, phase = queries.told_history(claim.id), rosters.phase(claim.shift, clock.now())
+    row = Row(claim, queries.attendance_told(history))
+    return respond("claims/roster_claim.html", row=row, phase=phase, form=form, history=history)
 
 
 @bp.post("/desk/claims/<int:claim_id>/release")

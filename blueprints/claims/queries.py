@@ -27,6 +27,7 @@ from blueprints.identity import queries as identity
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
+    Guardianship,
     Skill,
     Volunteer,
     VolunteerSkill,
@@ -179,9 +180,28 @@ def overlapping(shift: Shift, volunteer_id: int) -> Shift | None:
     return shift_with_post(others[0][0]) if others else None
 
 
-def obstacle(shift: Shift, post: Post, volunteer: Volunteer | None, now: datetime) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Papers:
+    """What a post may ask of a person beside the registration."""
+
+    has_guardian: bool
+    skill: VolunteerSkill | None  # the one that the post asks for, if the person has named it
+
+
+def with_papers(people: Select[Any], post: Post) -> Select[Any]:
+    """The same people, each with what belongs to Papers, in one question."""
+    consent = select(Guardianship.id).where(
+        Guardianship.volunteer_id == Volunteer.id, Guardianship.revoked_at.is_(None)
+    )
+    asked = (VolunteerSkill.volunteer_id == Volunteer.id) & (VolunteerSkill.skill == post.skill)
+    return people.outerjoin(VolunteerSkill, asked).add_columns(consent.exists(), VolunteerSkill)
+
+
+def obstacle(
+    shift: Shift, post: Post, volunteer: Volunteer | None, now: datetime, papers: Papers | None = None
+) -> str | None:
     """Why this person cannot claim this shift now, as a sentence that says what to do; None if they can."""
-    return closed_because(shift, post, now) or unfit_because(shift, post, volunteer)
+    return closed_because(shift, post, now) or unfit_because(shift, post, volunteer, papers)
 
 
 def closed_because(shift: Shift, post: Post, now: datetime) -> str | None:
@@ -207,16 +227,21 @@ def too_early_because(shift: Shift, now: datetime) -> str | None:
     return None
 
 
-def unfit_because(shift: Shift, post: Post, volunteer: Volunteer | None) -> str | None:
-    """Why this person cannot serve on the shift: registration, age, guardian, skill, another shift."""
+def unfit_because(shift: Shift, post: Post, volunteer: Volunteer | None, papers: Papers | None = None) -> str | None:
+    """Why this person cannot serve on the shift: registration, age, guardian, skill, another shift.
+
+    `papers` were read already with the person; without them only what the post asks for is read.
+    """
     if volunteer is None:
         return _("Please register as a volunteer first.")
-    return unfit_at_any_time(shift, post, volunteer) or _busy(shift, volunteer)
+    return unfit_at_any_time(shift, post, volunteer, papers) or _busy(shift, volunteer)
 
 
-def unfit_at_any_time(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
+def unfit_at_any_time(shift: Shift, post: Post, volunteer: Volunteer, papers: Papers | None = None) -> str | None:
     """The same without regard to other shifts: the answer is one for all shifts at which the person is of one age."""
-    return _not_active(volunteer) or _wrong_age(shift, post, volunteer) or _skill_missing(post, volunteer)
+    return (
+        _not_active(volunteer) or _wrong_age(shift, post, volunteer, papers) or _skill_missing(post, volunteer, papers)
+    )
 
 
 def busy_because(shifts: Sequence[Shift], volunteer_id: int) -> dict[int, str]:
@@ -252,7 +277,7 @@ def _not_active(volunteer: Volunteer) -> str | None:
     return sentences.get(volunteer.state)
 
 
-def _wrong_age(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
+def _wrong_age(shift: Shift, post: Post, volunteer: Volunteer, papers: Papers | None) -> str | None:
     age = volunteer.age(shift.starts_at)
     if age < ADULT and post.dangerous:
         return _("This post is not open to minors because of its risks. Please choose another one.")
@@ -260,16 +285,16 @@ def _wrong_age(shift: Shift, post: Post, volunteer: Volunteer) -> str | None:
         return _("This post asks for people of %(age)d or older. Please choose another one.", age=post.min_age)
     if age > post.max_age:
         return _("This post asks for people up to %(age)d. Please choose another one.", age=post.max_age)
-    if age < ADULT and not identity.has_guardian(volunteer.id):
+    if age < ADULT and not (papers.has_guardian if papers else identity.has_guardian(volunteer.id)):
         return _("Under 18 you need a guardian's consent. Please have it recorded at your station.")
     return None
 
 
-def _skill_missing(post: Post, volunteer: Volunteer) -> str | None:
+def _skill_missing(post: Post, volunteer: Volunteer, papers: Papers | None) -> str | None:
     if post.skill is None:
         return None
     mine = select(VolunteerSkill).where(VolunteerSkill.volunteer_id == volunteer.id, VolunteerSkill.skill == post.skill)
-    skill = db.session.scalar(mine)
+    skill = papers.skill if papers else db.session.scalar(mine)
     if skill is None:
         return _("This post asks for a skill you have not named. Add it to your profile if you have it.")
     if Skill(post.skill) in PROVEN_SKILLS and skill.verified_at is None:
@@ -589,4 +614,10 @@ def told(observed: Iterable[tuple[Punch, str]]) -> list[Told]:
 def attendance_then(told: Sequence[Told], moment: datetime) -> Attendance:
     """The attendance as it stood at an earlier moment: what was recorded or undone later does not matter."""
     standing = [each.punch for each in told if each.punch.recorded_at <= moment < (each.undone_at or FOREVER)]
+    return _paired(sorted(standing, key=lambda punch: (punch.at, punch.id)))
+
+
+def attendance_told(told: Sequence[Told]) -> Attendance:
+    """The attendance as a whole history leaves it."""
+    standing = [each.punch for each in told if not each.undone_at]
     return _paired(sorted(standing, key=lambda punch: (punch.at, punch.id)))

@@ -119,6 +119,12 @@ def _on_sheet(shift_id: int) -> list[Claim]:
     return list(db.session.scalars(wanted.order_by(Claim.id).options(queries.NAMED)))
 
 
+def phase(shift: Shift, now: datetime) -> Phase:
+    """How far a shift is."""
+    opens, _closes, last = queries.window(shift)
+    return _phase(shift, opens, last, now)
+
+
 def _phase(shift: Shift, opens: datetime, last: datetime, now: datetime) -> Phase:
     if shift.state is not ShiftState.OPEN:
         return Phase.CALLED_OFF

@@ -13,7 +13,7 @@ from blueprints.claims import board, company, queries, seeking
 from blueprints.claims.board import Mine, Seen
 from blueprints.claims.company import Companion
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
-from blueprints.claims.queries import Attendance
+from blueprints.claims.queries import Attendance, Papers
 from blueprints.claims.seeking import NOTHING_SOUGHT, Sought
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
@@ -78,8 +78,8 @@ def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | N
     seen = board.seen([shift_id]).get(shift_id)
     if seen is None or seen.shift.state is ShiftState.DRAFT or seen.post.state is PostState.DRAFT:
         return None
-    at, claim = stage(seen.shift, seen.post, now), _latest(shift_id, viewer)
-    live = claim if claim and claim.state in LIVE_STATES else None
+    at, own = stage(seen.shift, seen.post, now), _own(seen, viewer)
+    claim, live = own.claim, own.claim if own.claim and own.claim.state in LIVE_STATES else None
     begun = live if live and at in (Stage.RUNNING, Stage.OVER) else None
     coming = live if at is Stage.OPEN else None
     return Standing(
@@ -87,8 +87,8 @@ def standing(shift_id: int, viewer: Actor | None, now: datetime) -> Standing | N
         stage=at,
         lineage=board.memory().tree.answer().lineage(seen.post.division_id),
         claim=claim,
-        position=queries.position(live) if live and live.state is ClaimState.WAITING else 0,
-        why_not=None if live or viewer is None else _why_not(seen, at, viewer, now),
+        position=own.position,
+        why_not=None if live or viewer is None else _why_not(seen, at, own, now),
         deadline=queries.cancel_deadline(seen.shift) if coming else None,
         late=coming is not None and not queries.leaves_unmarked(coming, seen.shift, now),
         attendance=queries.attendance(begun.id) if begun else None,
@@ -109,19 +109,31 @@ def _opening(shift: Shift, viewer: Actor | None, now: datetime) -> dict[str, Any
     return {"opens_at": opens_at, "is_watched": watched}
 
 
-def _latest(shift_id: int, viewer: Actor | None) -> Claim | None:
-    """The newest claim; a live one is always the newest, since there is at most one."""
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Whoever looks at a shift: their registration, their newest claim, and what else the post may ask of them."""
+
+    volunteer: Volunteer | None = None
+    claim: Claim | None = None  # a live one is always the newest, since there is at most one
+    position: int = 0
+    papers: Papers | None = None
+
+
+def _own(seen: Seen, viewer: Actor | None) -> Own:
+    """All of it in one question."""
     if viewer is None or viewer.volunteer_id is None:
-        return None
-    own = select(Claim).where(Claim.shift_id == shift_id, Claim.volunteer_id == viewer.volunteer_id)
-    return db.session.scalar(own.order_by(Claim.id.desc()).limit(1))
+        return Own()
+    on_it = (Claim.volunteer_id == Volunteer.id) & (Claim.shift_id == seen.shift.id)
+    me = select(Volunteer, Claim, board.IN_LINE).outerjoin(Claim, on_it).where(Volunteer.id == viewer.volunteer_id)
+    newest = queries.with_papers(me, seen.post).order_by(Claim.id.desc()).limit(1)
+    volunteer, claim, position, *papers = db.session.execute(newest).one()
+    return Own(volunteer, claim, position, Papers(*papers))
 
 
-def _why_not(seen: Seen, at: Stage, viewer: Actor, now: datetime) -> str | None:
+def _why_not(seen: Seen, at: Stage, own: Own, now: datetime) -> str | None:
     if at is not Stage.OPEN:
         return queries.closed_because(seen.shift, seen.post, now)
-    volunteer = db.session.get(Volunteer, viewer.volunteer_id) if viewer.volunteer_id else None
-    return queries.obstacle(seen.shift, seen.post, volunteer, now)
+    return queries.obstacle(seen.shift, seen.post, own.volunteer, now, own.papers)
 
 
 _claim = Claim.__table__.c

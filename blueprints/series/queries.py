@@ -6,12 +6,13 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.claims import board
 from blueprints.claims import queries as claims
 from blueprints.claims.board import Mine, Seen
+from blueprints.claims.queries import Papers
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import OFFERING, Limit, Organization
@@ -35,35 +36,42 @@ def series_within(series_id: int, paths: Iterable[str]) -> Series | None:
     """The series with its post, organization, hours and days off, if it belongs to one of these subtrees."""
     whole = (contains_eager(Series.post).contains_eager(Post.organization), *_PARTS)
     mine = select(Series).join(Series.post).join(Post.organization)
-    return db.session.scalar(mine.where(Series.id == series_id, organizations.under(paths)).options(*whole))
+    return _one(mine.where(Series.id == series_id, organizations.under(paths)).options(*whole))
+
+
+def _one(wanted: Select[Series]) -> Series | None:
+    return db.session.scalars(wanted).unique().one_or_none()
 
 
 def refresh(series: Series) -> None:
     """Read the hours and the days off anew, after they were changed."""
     mine = select(Series).where(Series.id == series.id).options(*_PARTS)
-    db.session.scalars(mine.execution_options(populate_existing=True)).one()
+    db.session.scalars(mine.execution_options(populate_existing=True)).unique().one()
 
 
 def shown(series_id: int) -> Series | None:
     """The series as everybody may see it: that of a post that was published."""
     post = joinedload(Series.post, innerjoin=True)
     whole = (post.joinedload(Post.organization, innerjoin=True), post.joinedload(Post.division), *_PARTS)
-    found = db.session.scalar(select(Series).where(Series.id == series_id).options(*whole))
+    found = _one(select(Series).where(Series.id == series_id).options(*whole))
     return found if found and found.post.state is not PostState.DRAFT else None
 
 
-_PARTS = (selectinload(Series.slots), selectinload(Series.skips))
+_PARTS = (joinedload(Series.slots), selectinload(Series.skips))
 
 
 def of_post(post_id: int) -> list[Series]:
     """Every series of a post, the running ones first."""
     mine = select(Series).where(Series.post_id == post_id).options(*_PARTS)
-    return sorted(db.session.scalars(mine), key=lambda one: (one.state is SeriesState.ENDED, -one.id))
+    return sorted(db.session.scalars(mine).unique(), key=lambda one: (one.state is SeriesState.ENDED, -one.id))
 
 
-def of_shift(shift_id: int) -> int | None:
-    """The id of the series that the shift belongs to."""
-    return db.session.scalar(select(Occurrence.series_id).where(Occurrence.shift_id == shift_id))
+def siblings(shift_id: int, now: datetime) -> tuple[int, int] | None:
+    """The series that the shift belongs to, and how many of its open shifts have not begun."""
+    own = select(Occurrence.series_id).where(Occurrence.shift_id == shift_id).scalar_subquery()
+    made = select(Occurrence.series_id, func.count()).join(Occurrence.shift).where(Occurrence.series_id == own)
+    coming = made.where(Shift.state == ShiftState.OPEN, Shift.starts_at > now).group_by(Occurrence.series_id)
+    return next(((series_id, count) for series_id, count in db.session.execute(coming)), None)
 
 
 def by_form_key(key: str) -> Series | None:
@@ -358,7 +366,8 @@ def offered(series: Series, viewer: Actor | None, now: datetime) -> list[Offered
 
 def _why_not(shifts: Sequence[Shift], post: Post, volunteer_id: int | None, now: datetime) -> dict[int, str]:
     """Why each date cannot be claimed. Nothing but the age and other shifts makes a difference between dates."""
-    volunteer = db.session.get(Volunteer, volunteer_id) if volunteer_id else None
+    me = claims.with_papers(select(Volunteer).where(Volunteer.id == volunteer_id), post)
+    volunteer, *papers = db.session.execute(me).first() or (None,)
     if volunteer is None:
         return {shift.id: _("Please register as a volunteer first.") for shift in shifts}
     by_age: dict[int, str | None] = {}
@@ -366,7 +375,7 @@ def _why_not(shifts: Sequence[Shift], post: Post, volunteer_id: int | None, now:
     for shift in shifts:
         age = volunteer.age(shift.starts_at)
         if age not in by_age:
-            by_age[age] = claims.unfit_at_any_time(shift, post, volunteer)
+            by_age[age] = claims.unfit_at_any_time(shift, post, volunteer, Papers(*papers))
         if sentence := claims.closed_because(shift, post, now) or by_age[age]:
             found[shift.id] = sentence
     return found

@@ -25,9 +25,8 @@ MOST_SENTENCES, MOST_DAYS = 3, 6  # of refusals in one message: it travels in a 
 @bp.app_template_global()
 def series_of_shift(shift_id: int) -> tuple[int, int] | None:
     """The series that a shift belongs to and how many dates of it are to come, if there are others."""
-    series_id = queries.of_shift(shift_id)
-    count = len(queries.coming_shifts(series_id, clock.now())) if series_id else 0
-    return (series_id, count) if series_id and count > 1 else None
+    found = queries.siblings(shift_id, clock.now())
+    return found if found and found[1] > 1 else None
 
 
 @bp.get("/series/<int:series_id>")

@@ -124,7 +124,7 @@ def test_a_shift_that_the_post_has_at_that_time_belongs_to_the_series(world):
     by_hand = standing_shifts(post.id)[0].id
     series = made(world, post)
     assert len(days(series)) == 8
-    assert queries.of_shift(by_hand) == series.id
+    assert queries.siblings(by_hand, BEFORE)[0] == series.id
     count = select(db.func.count()).where(Shift.post_id == post.id)
     assert db.session.scalar(count) == 8
 
