@@ -1,6 +1,6 @@
 """How often a page asks the database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -30,3 +30,10 @@ def counted() -> Iterator[list[str]]:
             yield statements
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+def queries_of(act: Callable[[], object]) -> int:
+    """How many statements an act sends to the database."""
+    with counted() as sent:
+        act()
+    return len(sent)

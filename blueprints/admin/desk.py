@@ -116,6 +116,7 @@ def home() -> ResponseReturnValue:
         "to_confirm": waiting.records,
         "to_approve": waiting.registrations,
         "to_answer": waiting.requests,
+        "from_tablets": waiting.tablet_acts,
     }
     shown: dict[str, Any] = {name: _shown(count) for name, count in counts.items()}
     return respond("admin/home.html", **_shifts_at_hand(mine, now), **shown, now=now)

@@ -72,11 +72,15 @@ def _all_approved(form: ApprovalsForm) -> ResponseReturnValue:
 @bp.get("/desk/registrations/<int:volunteer_id>")
 @staff(ADMINISTRATOR)
 def show_registration(volunteer_id: int) -> ResponseReturnValue:
-    return _registration_page(volunteer_id, ReasonForm(seen=_registration_or_404(volunteer_id).submitted_at))
-
-
-def _registration_page(volunteer_id: int, form: SeenForm) -> Response:
     volunteer = _registration_or_404(volunteer_id)
+    return _registration_page(volunteer, ReasonForm(seen=volunteer.submitted_at))
+
+
+def _registration_again(volunteer_id: int, form: SeenForm) -> Response:
+    return _registration_page(_registration_or_404(volunteer_id), form)
+
+
+def _registration_page(volunteer: Volunteer, form: SeenForm) -> Response:
     return respond(
         "admin/registration.html",
         volunteer=volunteer,
@@ -93,7 +97,7 @@ def _registration_page(volunteer_id: int, form: SeenForm) -> Response:
 @staff(ADMINISTRATOR)
 def approve(volunteer_id: int) -> ResponseReturnValue:
     id, form = _registration_or_404(volunteer_id).id, SeenForm()
-    return submitted(form, lambda: _registration_page(id, form), lambda: _approved(id, form))
+    return submitted(form, lambda: _registration_again(id, form), lambda: _approved(id, form))
 
 
 def _approved(volunteer_id: int, form: SeenForm) -> ResponseReturnValue:
@@ -106,7 +110,7 @@ def _approved(volunteer_id: int, form: SeenForm) -> ResponseReturnValue:
 @staff(ADMINISTRATOR)
 def send_back(volunteer_id: int) -> ResponseReturnValue:
     id, form = _registration_or_404(volunteer_id).id, ReasonForm()
-    return submitted(form, lambda: _registration_page(id, form), lambda: _sent_back(id, form))
+    return submitted(form, lambda: _registration_again(id, form), lambda: _sent_back(id, form))
 
 
 def _sent_back(volunteer_id: int, form: ReasonForm) -> ResponseReturnValue:
@@ -120,7 +124,7 @@ def _sent_back(volunteer_id: int, form: ReasonForm) -> ResponseReturnValue:
 @staff(ADMINISTRATOR)
 def reject(volunteer_id: int) -> ResponseReturnValue:
     id, form = _registration_or_404(volunteer_id).id, ReasonForm()
-    return submitted(form, lambda: _registration_page(id, form), lambda: _rejected(id, form))
+    return submitted(form, lambda: _registration_again(id, form), lambda: _rejected(id, form))
 
 
 def _rejected(volunteer_id: int, form: ReasonForm) -> ResponseReturnValue:

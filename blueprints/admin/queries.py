@@ -30,6 +30,7 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from blueprints.records.models import NOT_YET, Correction, CorrectionState, RecordState, ServiceRecord
+from blueprints.rollcall import queries as rollcall
 from core import clock
 from core.actor import Actor, Role
 from core.audit import AuditEntry
@@ -75,6 +76,7 @@ class Waiting:
     corrections: int = 0
     disputes: int = 0
     risks: int = 0
+    tablet_acts: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -99,8 +101,8 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    disputed = disputes.to_decide(actor, _today())
-    others = (_objections(actor), _papers(actor), _corrections(actor), disputed, _risks(actor))
+    held = (disputes.to_decide(actor, _today()), _risks(actor), rollcall.open_ids(actor))
+    others = (_objections(actor), _papers(actor), _corrections(actor), *held)
     counts = [_capped(rows) for rows in (entries, people, asked, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
 
@@ -404,6 +406,8 @@ def registrations_among(volunteer_ids: Sequence[int], paths: Sequence[str]) -> l
 
 def guarded(volunteer_ids: Sequence[int]) -> set[int]:
     """Which of these volunteers have a guardian's consent that stands."""
+    if not volunteer_ids:
+        return set()
     given = select(Guardianship.volunteer_id).where(
         Guardianship.volunteer_id.in_(volunteer_ids), Guardianship.revoked_at.is_(None)
     )

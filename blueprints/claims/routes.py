@@ -266,12 +266,12 @@ def own_schedule() -> ResponseReturnValue:
 def _days(volunteer_id: int, before: tuple[datetime, int] | None, now: datetime) -> dict[str, Any]:
     """What comes, on the first page only, and a page of what is past."""
     past = schedule.past(volunteer_id, now, before)
-    coming = [] if before else schedule.coming(volunteer_id, now)
+    coming = {} if before else schedule.coming(volunteer_id, now)
     shown = past[: schedule.PAGE]
     seen = queries.attendances(claim.id for claim in shown)
     return {
         "days": schedule.by_day(coming),
-        "own": schedule.positions(volunteer_id, coming),
+        "positions": coming,
         "sought": seeking.running_of(claim.id for claim in coming),
         "cancel_hours": schedule.cancel_hours(),
         "past": shown,

@@ -1,5 +1,6 @@
 """How a volunteer stands to shifts: to one of them, to those that come, those that are past, and those of this hour."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,7 @@ from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import contains_eager
 
 from blueprints.claims import board, company, queries, seeking
-from blueprints.claims.board import Mine, Seen
+from blueprints.claims.board import Seen
 from blueprints.claims.company import Companion
 from blueprints.claims.models import LIVE_STATES, Claim, ClaimState
 from blueprints.claims.queries import Attendance, Papers
@@ -150,18 +151,14 @@ def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
 # --- the schedule -----------------------------------------------------------------------------------------------
 
 
-def coming(volunteer_id: int, now: datetime) -> list[Claim]:
-    """What the volunteer holds or waits for and is not over, soonest first."""
+def coming(volunteer_id: int, now: datetime) -> dict[Claim, int]:
+    """What the volunteer holds or waits for and is not over, soonest first, each with the position in line."""
     live = _claims(volunteer_id).where(Claim.state.in_(LIVE_STATES), Shift.ends_at > now)
-    return list(db.session.scalars(live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING)))
+    soonest = live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING).add_columns(board.IN_LINE)
+    return {claim: position for claim, position in db.session.execute(soonest)}  # noqa: C416 - rows are no pairs for mypy
 
 
-def positions(volunteer_id: int, claims: list[Claim]) -> dict[int, Mine]:
-    """By shift: the place or the position in line of each claim."""
-    return board.mine(volunteer_id, [claim.shift_id for claim in claims])
-
-
-def by_day(claims: list[Claim]) -> list[tuple[date, list[Claim]]]:
+def by_day(claims: Iterable[Claim]) -> list[tuple[date, list[Claim]]]:
     """The claims under the local days on which their shifts begin."""
     days = groupby(claims, key=lambda claim: clock.today(claim.shift.starts_at))
     return [(day, list(group)) for day, group in days]

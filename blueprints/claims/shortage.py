@@ -22,7 +22,8 @@ bp = Blueprint("shortage", __name__)
 @staff(Role.CLERK)
 def show_shortfall(shift_id: int) -> ResponseReturnValue:
     """What is missing, what was answered so far, and the choice."""
-    return _page(shift_id, _form(_shift_or_404(shift_id)))
+    shift = _shift_or_404(shift_id)
+    return _page(shift, _form(shift))
 
 
 @bp.post("/desk/shifts/<int:shift_id>/shortfall-answers")
@@ -30,7 +31,7 @@ def show_shortfall(shift_id: int) -> ResponseReturnValue:
 def answer_shortfall(shift_id: int) -> ResponseReturnValue:
     with reading():
         form = _form(_shift_or_404(shift_id))
-    return submitted(form, lambda: _page(shift_id, form), lambda: _answer(shift_id, form))
+    return submitted(form, lambda: _page(_shift_or_404(shift_id), form), lambda: _answer(shift_id, form))
 
 
 def _form(shift: Shift) -> ShortfallForm:
@@ -47,8 +48,7 @@ def _target(shift: Shift) -> SelectChoice:
     return SelectChoice(str(shift.id), f"{display.span((shift.starts_at, shift.ends_at))} · {shift.post.title}")
 
 
-def _page(shift_id: int, form: ShortfallForm) -> Response:
-    shift = _shift_or_404(shift_id)
+def _page(shift: Shift, form: ShortfallForm) -> Response:
     asked = shortness.question(shift)
     decided = asked is None or not shortness.is_open(asked) or shift.starts_at <= clock.now()
     held = shortness.held(shift.id)

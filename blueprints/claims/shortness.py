@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy.orm import contains_eager, joinedload
 
 from blueprints.claims import queries
 from blueprints.claims.models import CLOSING, Claim, ClaimState, Shortfall, ShortfallAnswer
@@ -41,7 +41,8 @@ def due(now: datetime) -> list[int]:
 def question(shift: Shift) -> Shortfall | None:
     """What was asked about the shift as it is planned now, with the answers so far."""
     asked = select(Shortfall).where(Shortfall.shift_id == shift.id, Shortfall.for_start == shift.starts_at)
-    return db.session.scalar(asked.options(selectinload(Shortfall.answers).joinedload(ShortfallAnswer.by)))
+    answers = joinedload(Shortfall.answers).joinedload(ShortfallAnswer.by)
+    return db.session.scalars(asked.options(answers)).unique().one_or_none()
 
 
 def is_open(asked: Shortfall) -> bool:

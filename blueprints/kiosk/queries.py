@@ -289,7 +289,7 @@ def flags(claim_ids: Iterable[int]) -> dict[int, list[Flag]]:
     return found
 
 
-def is_flagged(claim_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+def is_flagged(claim_id: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]) -> ColumnElement[bool]:
     """Whether the claim of a row has a flag, as a column of a larger question."""
     return select(Flag.id).where(Flag.claim_id == claim_id).exists()
 

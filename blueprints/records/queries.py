@@ -548,6 +548,12 @@ def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
     return list(db.session.scalars(found.order_by(ServiceRecord.returned_at.desc()).limit(100).options(*WHOLE)))
 
 
+def names(account_ids: Iterable[int | None]) -> dict[int, str]:
+    """What the people behind these accounts are called."""
+    wanted = select(Account.id, Account.name).where(Account.id.in_({id for id in account_ids if id}))
+    return dict(db.session.execute(wanted).all())
+
+
 def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organization | None]:
     """For each entry the nearest organization with somebody who may decide on it; None if nobody may yet."""
     waiting = list(records)

@@ -138,13 +138,6 @@ def _outcome(answer: Answer) -> str:
 # --- what did not fit ---------------------------------------------------------------------------------------
 
 
-@bp.app_template_global()
-def open_offline_acts() -> list[OfflineAct]:
-    """What waits for the viewer's decision, for the desk's first page."""
-    asking = viewer()
-    return queries.open_acts(asking) if asking and asking.can(Role.CLERK) else []
-
-
 @bp.get("/desk/offline-acts")
 @staff(Role.CLERK)
 def offline_acts() -> ResponseReturnValue:

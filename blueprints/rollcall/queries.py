@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, false, func, or_, select
 from sqlalchemy.orm import aliased, joinedload, undefer
 
 from blueprints.claims import queries as claims
@@ -45,6 +45,12 @@ def open_acts(actor: Actor) -> list[OfflineAct]:
     """What waits for this person: of the rosters within reach, and what belongs to nobody's and they sent."""
     found = _acts(actor).where(OfflineAct.state == OfflineState.OPEN)
     return list(db.session.scalars(found.order_by(OfflineAct.id).limit(MOST_LISTED)))
+
+
+def open_ids(actor: Actor) -> Select[int]:
+    """The ids of these as a question; nobody but a clerk has any."""
+    mine = _within(select(OfflineAct.id), actor).where(OfflineAct.state == OfflineState.OPEN)
+    return mine if actor.can(Role.CLERK) else mine.where(false())
 
 
 def count_open(actor: Actor) -> int:

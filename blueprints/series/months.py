@@ -1,5 +1,6 @@
 """Copying a month: its shifts are proposed on the same weekdays of the next one, to be looked at and adjusted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, request, url_for
@@ -9,10 +10,11 @@ from blueprints.identity.access import actor, organization_or_404, staff
 from blueprints.organizations.models import Organization
 from blueprints.posts import queries as posts
 from blueprints.posts.access import post_or_404
-from blueprints.posts.models import Post
+from blueprints.posts.models import Post, Shift
 from blueprints.series import actions, queries
 from blueprints.series.actions import Copied
 from blueprints.series.forms import MonthForm
+from blueprints.series.queries import Offers
 from core import clock
 from core.actor import Role
 from core.i18n import _, ngettext
@@ -30,9 +32,11 @@ def show_month() -> ResponseReturnValue:
     if organization is None:
         found = posts.offering(actor().reach(Role.CLERK), text_arg("q", 80))
         return respond("series/month_whose.html", found=found, words=text_arg("q", 80), most=posts.MOST_OFFERING)
-    rows = queries.copied_month(organization, post, _month(), clock.now())
+    there = queries.offered_in(organization, queries.month_after(_month()))
+    rows = queries.copied_month(organization, post, _month(), clock.now(), there)
     form = MonthForm(data={"rows": [row.data() for row in rows[: queries.MOST_COPIED]]})
-    return _page(organization, post, form, cut=len(rows) > queries.MOST_COPIED)
+    sources = {row.shift.id: row.shift for row in rows}
+    return _page(organization, post, form, sources, there, cut=len(rows) > queries.MOST_COPIED)
 
 
 def _whose() -> tuple[Organization | None, Post | None]:
@@ -52,12 +56,19 @@ def _month() -> Any:
     return next((month for month in months if month.isoformat() == request.args.get("month")), months[0])
 
 
-def _page(organization: Organization, post: Post | None, form: MonthForm, *, cut: bool = False) -> Response:
+def _page(
+    organization: Organization,
+    post: Post | None,
+    form: MonthForm,
+    sources: Mapping[int, Shift],
+    there: Offers,
+    *,
+    cut: bool = False,
+) -> Response:
     month = _month()
-    sources = queries.month_sources(organization, [row.form.source.data for row in form.rows])
     context: dict[str, Any] = {"organization": organization, "post": post, "form": form, "month": month, "cut": cut}
     context |= {"months": queries.months_before(clock.today(clock.now()), BACK), "target": queries.month_after(month)}
-    context["there"] = queries.there_by_the_wall(organization, context["target"])
+    context["there"] = queries.by_the_wall(there)
     return respond("series/month.html", sources=sources, notes=queries.day_notes(form.days()), **context)
 
 
@@ -74,7 +85,11 @@ def copy_month() -> ResponseReturnValue:
 
 def _again(form: MonthForm) -> Response:
     organization, post = _whose()
-    return _page(organization, post, form) if organization else abort(404)
+    if organization is None:
+        abort(404)
+    sources = queries.month_sources(organization, [row.form.source.data for row in form.rows])
+    there = queries.offered_in(organization, queries.month_after(_month()))
+    return _page(organization, post, form, sources, there)
 
 
 def _copy(organization_id: int, post_id: int | None, form: MonthForm) -> ResponseReturnValue:

@@ -414,15 +414,20 @@ class Proposal:
         return {"take": self.take, "day": self.day, "starts": start.time(), "ends": end.time(), **numbers}
 
 
-def copied_month(organization: Organization, post: Post | None, month: date, now: datetime) -> list[Proposal]:
-    """The month after, as this one was. What is a holiday, is past or is there already is proposed unticked.
+Offers = set[tuple[int, datetime]]  # posts, each with a start
+
+
+def copied_month(
+    organization: Organization, post: Post | None, month: date, now: datetime, there: Offers | None = None
+) -> list[Proposal]:
+    """The month after, as this one was. What is a holiday, is past or is `there` already is proposed unticked.
 
     A fifth weekday that the month does not have is left out, and so is what a series goes on to make by itself.
     """
     target, days = month_after(month), workdays.calendar()
     shifts = _shifts_of_month(organization, post, month)
     dated = [(shift, _same_weekday(clock.today(shift.starts_at), target)) for shift in shifts]
-    there = _there(organization, target)
+    there = offered_in(organization, target) if there is None else there
     found = []
     for shift, day in ((shift, day) for shift, day in dated if day):
         starts_at = clock.at(day, clock.local(shift.starts_at).time())
@@ -447,7 +452,7 @@ def _shifts_of_month(organization: Organization, post: Post | None, month: date)
     return list(db.session.scalars(mine.order_by(Shift.starts_at, Shift.id).options(contains_eager(Shift.post))))
 
 
-def _there(organization: Organization, target: date) -> set[tuple[int, datetime]]:
+def offered_in(organization: Organization, target: date) -> Offers:
     """What the organization offers in a month already, whatever became of it."""
     first, last = clock.day_span(target)[0], clock.day_span(month_after(target))[0]
     mine = select(Shift.post_id, Shift.starts_at).join(Post).where(Post.organization_id == organization.id)
@@ -455,9 +460,9 @@ def _there(organization: Organization, target: date) -> set[tuple[int, datetime]
     return {(post_id, starts_at) for post_id, starts_at in rows}
 
 
-def there_by_the_wall(organization: Organization, target: date) -> set[tuple[int, datetime]]:
+def by_the_wall(there: Offers) -> Offers:
     """The same, as a form says it: by the clock on the wall, without a zone."""
-    return {(id, clock.local(moment).replace(tzinfo=None)) for id, moment in _there(organization, target)}
+    return {(id, clock.local(moment).replace(tzinfo=None)) for id, moment in there}
 
 
 def _same_weekday(day: date, target: date) -> date | None:

@@ -12,6 +12,7 @@ from blueprints.posts import actions as posts
 from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
+from tests.counting import queries_of
 from tests.factories import (
     BEFORE,
     HOUR,
@@ -266,12 +267,12 @@ def test_closing_through_the_page_says_what_is_in_the_way(client, world):
 
 
 @pytest.mark.parametrize("noun", ["", "/{county}", "/{county}/children"])
-def test_the_pages_take_as_many_queries_for_many_organizations_as_for_few(client, world, count_queries, noun):
+def test_the_pages_take_as_many_queries_for_many_organizations_as_for_few(client, world, noun):
     sign_in(client, world.qian.account_id)
     address = "/desk/organizations" + noun.format(county=world.county.id)
-    few = count_queries(lambda: client.get(address))
+    few = queries_of(lambda: client.get(address))
     for number in range(10):
         below = make_organization(f"站{number}", parent=world.county)
         make_organization(f"队{number}", OrganizationKind.TEAM, below)
-    assert count_queries(lambda: client.get(address)) == few
+    assert queries_of(lambda: client.get(address)) == few
     assert few <= 8

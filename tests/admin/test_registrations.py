@@ -22,6 +22,7 @@ from core.actor import Role
 from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
+from tests.counting import queries_of
 from tests.factories import (
     BEFORE,
     HOUR,
@@ -284,14 +285,14 @@ def test_a_forged_tick_of_another_county_is_not_found(client, world):
     assert mine.state is S.SUBMITTED
 
 
-def test_the_queue_takes_as_many_queries_for_ten_rows_as_for_one(client, world, count_queries):
+def test_the_queue_takes_as_many_queries_for_ten_rows_as_for_one(client, world):
     sign_in(client, world.qian.account_id)
     applicant(world)
-    few = count_queries(lambda: client.get("/desk/registrations"))
+    few = queries_of(lambda: client.get("/desk/registrations"))
     for number in range(10):
         volunteer = applicant(world, f"徐{number}", birth_date=YOUNG if number % 2 else GROWN)
         saved(VolunteerSkill(volunteer_id=volunteer.id, skill=Skill.LAW))
-    many = count_queries(lambda: client.get("/desk/registrations"))
+    many = queries_of(lambda: client.get("/desk/registrations"))
     assert many <= 8
     assert many - few <= 1  # the guardians of minors are asked for once
 

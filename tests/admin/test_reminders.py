@@ -12,6 +12,7 @@ from blueprints.organizations.models import Limit, Setting
 from core import clock
 from core.db import db
 from tests.admin.test_commands_worker import hold_place, together
+from tests.counting import queries_of
 from tests.factories import BEFORE, HOUR, START, make_post, make_shift, saved
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -85,14 +86,14 @@ def test_two_workers_at_once_write_the_second_reminder_once(app, world):
     assert told() == [NEAR] * 3
 
 
-def test_a_round_asks_the_same_number_of_questions_however_many_claims_there_are(world, count_queries):
+def test_a_round_asks_the_same_number_of_questions_however_many_claims_there_are(world):
     post = make_post(world.station)
     hold_place(make_shift(post), world.lin)
-    few = count_queries(lambda: reminders._unreminded(reminders.plan(), START - HOUR))
+    few = queries_of(lambda: reminders._unreminded(reminders.plan(), START - HOUR))
     for number in range(12):
         shift = make_shift(post, starts_at=START + number * MINUTE, hours=0.01)
         hold_place(shift, world.zhou), hold_place(shift, world.shen, 2)
-    assert count_queries(lambda: reminders._unreminded(reminders.plan(), START - HOUR)) == few
+    assert queries_of(lambda: reminders._unreminded(reminders.plan(), START - HOUR)) == few
 
 
 # --- the clock on the wall ----------------------------------------------------------------------------------

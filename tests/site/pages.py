@@ -26,6 +26,7 @@ class Page(HTMLParser):
     lang: str | None = None
     title: str = ""
     _open: list[str] = field(default_factory=list)
+    _untold: list[int] = field(default_factory=list)  # how deep the elements lie that hold what no language has
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -36,6 +37,8 @@ class Page(HTMLParser):
         self.tags[tag] += 1
         if tag not in VOID:
             self._open.append(tag)
+            if tag == "code":  # addresses and codes are not words
+                self._untold.append(len(self._open))
         if values.get("id"):
             self.ids.append(str(values["id"]))
         if tag == "a" and values.get("href"):
@@ -52,11 +55,12 @@ class Page(HTMLParser):
         if tag in self._open:
             while self._open.pop() != tag:
                 pass
+            self._untold = [depth for depth in self._untold if depth <= len(self._open)]
 
     def handle_data(self, data: str) -> None:
         if self._open[-1:] == ["title"]:
             self.title += data
-        if not {"script", "style"} & set(self._open[-1:]):
+        if not self._untold and not {"script", "style"} & set(self._open[-1:]):
             self.texts.append(data)
 
     def flaws(self) -> list[str]:
