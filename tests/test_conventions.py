@@ -39,13 +39,16 @@ AREAS = [
 # tries to count what somebody could guess, the roster for whoever shows it elsewhere,
 # whom a change touches, how a card is counted, what a shift must be, when something is due, and channels for who sends.
 SHARED = {"models", "queries", "actions", "access", "forms", "words", "pages", "starters", "tries", "upkeep", "roster"}
-SHARED |= {"seals", "proof", "affected", "board", "rules", "channels"}
-SHARED |= {"handovers", "parties", "shortfalls", "shortness"}  # verbs of claims that the demo plays
-SHARED |= {"marking"}
+SHARED |= {"affected", "board", "rules", "channels", "seals", "proof"}
+SHARED |= {
+    "handovers",
+    "parties",
+    "shortfalls",
+    "shortness",
+    "marking",
+    "linking",
+}  # verbs of claims that the demo plays
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
-SHARED |= {"handovers"}  # verbs of claims that the demo plays
-SHARED |= {"affected", "board", "rules"}
-SHARED |= {"marking", "linking"}
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
@@ -76,14 +79,10 @@ def test_imports_point_to_the_left(path):
 
 
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
-QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs"]
-VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors"]
-VERBS += ["ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
-VERBS += ["keys", "tasks", "entering"]
-VERBS += ["keys", "attempts"]
-VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "channels", "reminders", "sending"]
-QUESTIONS += ["seeking", "company", "shortness"]
-VERBS += ["handovers", "parties", "shortfalls"]
+QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs", "seeking", "company", "shortness"]
+VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors", "tasks"]
+VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "attempts", "keys", "channels", "reminders", "sending"]
+VERBS += ["handovers", "parties", "shortfalls", "entering"]
 VIEWS = ["exchanges", "together", "shortage"]
 # A module beside the usual ones belongs to one of the layers; within a layer there is no circle.
 LAYERS = {
@@ -270,3 +269,26 @@ def test_no_test_is_skipped():
     for path in (ROOT / "tests").rglob("*.py"):
         if path != Path(__file__):
             assert not re.search(r"pytest\.(mark\.)?(skip|xfail)", path.read_text()), f"{path.name} skips a test"
+
+
+# --- the glossary -------------------------------------------------------------------------------------------
+
+
+def glossary() -> list[list[str]]:
+    """The rows of the glossary, without the heads of its tables."""
+    text = (ROOT / "docs" / "glossary.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return [row for row in rows if row[0] != "identifier" and set(row[0]) != {"-"}]
+
+
+def test_every_row_of_the_glossary_is_whole_and_stands_there_once():
+    rows = glossary()
+    assert [row for row in rows if len(row) != 4 or not all(row)] == []
+    names = [row[0] for row in rows]
+    assert [name for name in names if names.count(name) > 1] == []
+
+
+def test_every_model_stands_in_the_glossary():
+    known = {name.strip() for row in glossary() for name in row[0].split(",")}
+    missing = {mapper.class_.__name__ for mapper in Base.registry.mappers} - known
+    assert missing == set()

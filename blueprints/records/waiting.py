@@ -1,6 +1,6 @@
 """What waits to be confirmed or approved, as one staff member sees it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
