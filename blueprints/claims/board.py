@@ -193,8 +193,8 @@ _line = (
     .where(_ahead.shift_id == claim.shift_id, _ahead.state == ClaimState.WAITING, _ahead.id <= claim.id)
     .scalar_subquery()
 )
-IN_LINE = case((claim.state == ClaimState.WAITING, _line), else_=0)
-HELD = (claim.shift_id, claim.id, claim.state, claim.place, IN_LINE, claim.offered_until)
+POSITION = case((claim.state == ClaimState.WAITING, _line), else_=0)
+HELD = (claim.shift_id, claim.id, claim.state, claim.place, POSITION, claim.offered_until)
 
 
 def _live(volunteer_id: ColumnElement[int]) -> ColumnElement[bool]:

@@ -125,7 +125,7 @@ def _own(seen: Seen, viewer: Actor | None) -> Own:
     if viewer is None or viewer.volunteer_id is None:
         return Own()
     on_it = (Claim.volunteer_id == Volunteer.id) & (Claim.shift_id == seen.shift.id)
-    me = select(Volunteer, Claim, board.IN_LINE).outerjoin(Claim, on_it).where(Volunteer.id == viewer.volunteer_id)
+    me = select(Volunteer, Claim, board.POSITION).outerjoin(Claim, on_it).where(Volunteer.id == viewer.volunteer_id)
     newest = queries.with_papers(me, seen.post).order_by(Claim.id.desc()).limit(1)
     volunteer, claim, position, *papers = db.session.execute(newest).one()
     return Own(volunteer, claim, position, Papers(*papers))
@@ -154,7 +154,7 @@ def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
 def coming(volunteer_id: int, now: datetime) -> dict[Claim, int]:
     """What the volunteer holds or waits for and is not over, soonest first, each with the position in line."""
     live = _claims(volunteer_id).where(Claim.state.in_(LIVE_STATES), Shift.ends_at > now)
-    soonest = live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING).add_columns(board.IN_LINE)
+    soonest = live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING).add_columns(board.POSITION)
     return {claim: position for claim, position in db.session.execute(soonest)}  # noqa: C416 - rows are no pairs for mypy
 
 

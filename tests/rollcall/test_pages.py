@@ -114,7 +114,9 @@ def moved(chen, at, tablet, held):
 
 
 def test_what_waits_stands_on_the_desk_and_on_the_hand_in(chen, shift, moved):
-    assert "The clock of the tablet was moved" in chen.get("/desk").text
+    desk = chen.get("/desk").text
+    assert re.search(r'href="/desk/offline-acts".{0,300}Entries from tablets.{0,200}>2<', desk, re.DOTALL)
+    assert "The clock of the tablet was moved" in chen.get(ACTS).text
     assert "2 entries of tablets are not settled yet." in chen.get(f"/desk/shifts/{shift.id}/hand-in").text
     page = chen.get(f"{ACTS}/{moved.id}").text
     assert "林小满" in page
