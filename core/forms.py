@@ -10,6 +10,7 @@ from wtforms.validators import StopValidation, ValidationError
 
 from core import drafts
 from core.i18n import _
+from core.refusal import is_said
 
 LINE_BREAKS = "\n\t"
 
@@ -51,9 +52,14 @@ class Filled:
         self.message = message
 
     def __call__(self, _form: FlaskForm, field: Field) -> None:
-        if field.data is None or (isinstance(field.data, str) and not field.data.strip()) or field.data == []:
+        if field.data is None or field.data == [] or (isinstance(field.data, str) and not _is_filled(field)):
             field.errors = list(field.errors)
             raise StopValidation(str(self.message or _("Please fill this in.")))
+
+
+def _is_filled(field: Field) -> bool:
+    """A password may consist of marks alone, what others read may not."""
+    return bool(field.data.strip()) if isinstance(field, PasswordField) else is_said(field.data)
 
 
 class AtMost:

@@ -17,6 +17,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "theme": ("auto", "light", "dark"),
 }
 COOKIE = "prefs"
+STATION = "station"  # says only that this browser is a station's tablet; it opens nothing
 YEAR = 60 * 60 * 24 * 365
 
 

@@ -32,3 +32,8 @@ class Barred(Refusal):
         super().__init__(message, field)
         self.tried, self.bar = tried, bar
         self.subject = (subject.__tablename__, subject.id)
+
+
+def is_said(text: str | None) -> bool:
+    """Whether a reason or a name says anything: a letter or a figure of any script, not only marks and pictures."""
+    return any(character.isalnum() for character in text or "")

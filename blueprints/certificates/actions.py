@@ -31,7 +31,7 @@ from core import audit, clock, masks, vault
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _, speaking
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 from core.words import say
 
 CODE_GROUPS = 4  # of four characters: 77 bits
@@ -249,7 +249,7 @@ def check(certificate_id: int, actor: Actor, *, now: datetime) -> Certificate:
 
 def decline(certificate_id: int, actor: Actor, *, reason: str, now: datetime) -> Certificate:
     """Say no to a request, and why."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why, so that the person can do something about it."), "reason")
     asked = _decided(certificate_id, actor, Role.CLERK, Role.CONFIRMER)
     _move(asked, CertificateState.DECLINED)
@@ -261,7 +261,7 @@ def decline(certificate_id: int, actor: Actor, *, reason: str, now: datetime) ->
 
 def revoke(certificate_id: int, actor: Actor, *, reason: str, now: datetime) -> Certificate:
     """Take back what the organization issued; whoever checks the paper is told so from this moment."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why the paper is taken back."), "reason")
     issued = _decided(certificate_id, actor, Role.CONFIRMER)
     _move(issued, CertificateState.REVOKED)

@@ -42,7 +42,7 @@ from core import audit, display, masks
 from core.actor import Actor, Role
 from core.db import Rows, amend, db, lock, put
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 # Whoever a clerk puts on a shift is approved by that very act.
 BY_THE_ORGANIZER = (Source.DESK, Source.WALK_IN)
@@ -230,7 +230,7 @@ def approve(claim_id: int, actor: Actor, *, now: datetime) -> Claim:
 def decline(claim_id: int, actor: Actor, *, reason: str, now: datetime) -> Claim:
     """A clerk says no and why; the person is told."""
     asked, shift, organization = _asked(claim_id, actor, now)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please give a reason: the person reads it."), "reason")
     _end(asked, shift, ClaimState.DECLINED, reason=reason, now=now)
     _trace("request declined", asked, actor, organization, now, reason=reason)
@@ -463,7 +463,7 @@ def cancel_shift(shift_id: int, actor: Actor, *, reason: str, now: datetime) -> 
     shift, _post = _locked(shift_id)
     _lock_with_people([shift.id])
     organization = _require(actor, Role.CLERK, shift)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
     _call_off(shift, reason, now)
     _trace("shift cancelled", shift, actor, organization, now, reason=reason)
@@ -476,7 +476,7 @@ def cancel_post(post_id: int, actor: Actor, *, reason: str, now: datetime) -> Po
     post = lock(Post, post_id)
     organization = db.session.get_one(Organization, post.organization_id)
     _require_on(actor, Role.CLERK, organization)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
     for shift in shifts:
         _call_off(shift, reason, now)
@@ -504,7 +504,7 @@ def _call_off(shift: Shift, reason: str, now: datetime) -> None:
 
 
 def _require_reason(shift_id: int, reason: str) -> None:
-    if not reason and _live_claims(shift_id):
+    if not is_said(reason) and _live_claims(shift_id):
         raise Refusal(_("People have claimed this. Please give the reason for the change: they are told."), "reason")
 
 
@@ -760,7 +760,7 @@ def settle(claim_id: int, actor: Actor, *, started_at: datetime, ended_at: datet
     """
     claimed, shift = _attended(claim_id)
     organization = _require(actor, Role.CLERK, shift)
-    if not note:
+    if not is_said(note):
         raise Refusal(_("Please note how you know these times."), "note")
     _refuse_impossible(shift, started_at, ended_at, now)
     evidence = EvidenceClass.B if now <= queries.closes_at(shift) else EvidenceClass.C

@@ -94,6 +94,7 @@ def _is_plain() -> bool:
     return (
         (CSRF in session or not session)
         and "_flashes" not in session
+        and prefs.STATION not in request.cookies
         and not prefs.CHOICES.keys() & request.args.keys()
         and ("HX-Request-Type" not in request.headers or PTAG in request.headers)
     )

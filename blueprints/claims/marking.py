@@ -19,7 +19,7 @@ from core import audit, clock, display
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 
 DECIDERS = (Role.CLERK, Role.CONFIRMER)
 OWN_PAGE = "/me/absences"
@@ -116,7 +116,7 @@ def decide(absence_id: int, outcome: AbsenceOutcome, reason: str, actor: Actor, 
         raise Refusal(_("There is no objection that waits. Reload the page to see what was decided."))
     if sentence := barred_because(noted, claimed, actor):
         raise Refusal(sentence)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please give a reason: the person reads it."), "reason")
     noted.decided_at, noted.decided_by_id = now, actor.account_id
     noted.outcome, noted.decision = outcome, reason

@@ -27,6 +27,7 @@ from core.db import Question, db
 PAGE = 20
 MOST_COMING = 200
 HOUR = timedelta(hours=1)
+_AHEAD = (*LIVE_STATES, ClaimState.CALLED_OFF)
 
 
 class Stage(StrEnum):
@@ -152,8 +153,11 @@ def own_shift_id(claim_id: int, viewer: Actor) -> int | None:
 
 
 def coming(volunteer_id: int, now: datetime) -> dict[Claim, int]:
-    """What the volunteer holds or waits for and is not over, soonest first, each with the position in line."""
-    live = _claims(volunteer_id).where(Claim.state.in_(LIVE_STATES), Shift.ends_at > now)
+    """What the volunteer holds or waits for and is not over, soonest first, each with the position in line.
+
+    What was called off stands here too until its time is over: that is where somebody looks who means to go there.
+    """
+    live = _claims(volunteer_id).where(Claim.state.in_(_AHEAD), Shift.ends_at > now)
     soonest = live.order_by(Shift.starts_at, Claim.id).limit(MOST_COMING).add_columns(board.POSITION)
     return {claim: position for claim, position in db.session.execute(soonest)}  # noqa: C416 - rows are no pairs for mypy
 
@@ -171,7 +175,7 @@ def cancel_hours() -> timedelta:
 
 def past(volunteer_id: int, now: datetime, before: tuple[datetime, int] | None) -> list[Claim]:
     """What is over or was given up, the newest first; one row more than a page, if there are more."""
-    ended = _claims(volunteer_id).where(or_(Claim.state.not_in(LIVE_STATES), Shift.ends_at <= now))
+    ended = _claims(volunteer_id).where(or_(Claim.state.not_in(_AHEAD), Shift.ends_at <= now))
     if before:
         starts_at, id = before
         ended = ended.where(or_(Shift.starts_at < starts_at, (Shift.starts_at == starts_at) & (Claim.id < id)))

@@ -16,7 +16,7 @@ from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core.actor import Actor, Role
 from core.db import db
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 
 
 def ask_due(now: datetime) -> int:
@@ -150,7 +150,7 @@ def _answered(shift: Shift, remedy: Remedy, actor: Actor, reason: str, now: date
         raise Refusal(_("Nothing is asked about this shift, or somebody has decided already. Reload the page."))
     if shift.state is not ShiftState.OPEN or _post(shift).state is not PostState.PUBLISHED or now >= shift.starts_at:
         raise Refusal(_("This shift has started or was cancelled, so there is nothing to decide any more."))
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why: it is kept with the decision."), "reason")
     answer = ShortfallAnswer(shortfall_id=asked.id, remedy=remedy, reason=reason, at=now, by_id=actor.account_id)
     answer.told = 0

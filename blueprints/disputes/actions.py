@@ -37,7 +37,7 @@ from core import audit, clock, display, pictures, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 FINAL = (DisputeState.ACCEPTED, DisputeState.DISMISSED, DisputeState.WITHDRAWN)
 
@@ -226,7 +226,7 @@ def _proposed(
 
 def reject(dispute_id: int, actor: Actor, *, reason: str, now: datetime) -> Dispute:
     """The entry stays as it is, and the owner is told why; what the level above says is the last word."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why the entry stays as it is."), "reason")
     dispute, record, case = _judged(dispute_id, actor, now)
     _taken_over(dispute, case, actor, now)

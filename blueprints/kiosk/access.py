@@ -5,13 +5,14 @@ from contextlib import nullcontext
 from functools import wraps
 from typing import ParamSpec
 
-from flask import Response, abort, current_app, g, make_response, request
+from flask import Response, abort, current_app, g, make_response, request, session
 from flask.typing import ResponseReturnValue
 
-from blueprints.identity.access import viewer
+from blueprints.identity.access import TOKEN, viewer
 from blueprints.kiosk import queries
 from blueprints.kiosk.queries import Paired
 from core.db import only_reads, reading
+from core.prefs import STATION
 from core.web import is_swap, see_other
 
 P = ParamSpec("P")
@@ -36,7 +37,7 @@ def _guarded(view: View[P], *, alone: bool) -> View[P]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
         g.tablet = find()
         if g.tablet is None:
-            return _sent_to(PAIRING)
+            return _forgotten(_sent_to(PAIRING))
         return _sent_to(GUARD) if alone and viewer() else view(*args, **kwargs)
 
     guarded.access = "tablet"  # type: ignore[attr-defined]
@@ -59,14 +60,29 @@ def tablet() -> Paired:
 
 
 def remember(response: Response, token: str) -> Response:
-    """Put the token into this browser; it goes nowhere but to the kiosk's own pages."""
+    """Put the token into this browser, for the kiosk's own pages alone; all others learn only what it is."""
+    keep(response, STATION, "tablet", "/", "Lax")
     return keep(response, COOKIE, token, FOLDER, "Strict")
+
+
+def stays_at_work() -> ResponseReturnValue | None:
+    """Before the list of a paired tablet: it goes on to the kiosk, unless somebody is signed in."""
+    idle = request.path == "/" and request.method == "GET" and STATION in request.cookies and TOKEN not in session
+    return _sent_to(FOLDER) if idle else None
 
 
 def keep(response: Response, name: str, value: str, path: str, same_site: str) -> Response:
     """A cookie of two years that scripts cannot read, and that is secure wherever TLS is spoken."""
     secure = request.is_secure or str(current_app.config["PUBLIC_URL"]).startswith("https://")
     response.set_cookie(name, value, TWO_YEARS, path=path, secure=secure, httponly=True, samesite=same_site)
+    return response
+
+
+def _forgotten(answer: ResponseReturnValue) -> Response:
+    """A tablet that was cut off is a browser like any other: its list is the list again."""
+    response = make_response(answer)
+    if STATION in request.cookies:
+        response.delete_cookie(STATION)
     return response
 
 

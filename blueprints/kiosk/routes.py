@@ -34,6 +34,7 @@ FIRST_PIN_LIFE = 3 * clock.MINUTE
 COPY_LASTS = 7 * clock.DAY
 OUTCOMES = {OfflineState.ENTERED: "done", OfflineState.OPEN: "conflict"}
 CAMERA = "camera=(self), microphone=(), geolocation=()"
+bp.before_app_request(access.stays_at_work)
 
 
 # --- pairing ------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from core import audit, clock, display, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 HOUR = 60
 DAY = 24 * HOUR
@@ -303,7 +303,7 @@ def confirm(record_ids: Sequence[int], actor: Actor, *, now: datetime) -> list[S
 
 def confirm_marked(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
     """Confirm an entry in spite of its mark, and say why."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why these minutes are right in spite of the mark."), "reason")
     return _confirmed(record_id, actor, reason, now)
 
@@ -388,7 +388,7 @@ def overturn(record_id: int, by_id: int, *, reason: str, now: datetime) -> Servi
 
 def send_back(record_id: int, actor: Actor, *, reason: str, now: datetime) -> ServiceRecord:
     """Return an entry to the station with a reason; its attendance is open again, and a new entry follows."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say what is wrong, so that the station can mend it."), "reason")
     record = _judged(record_id, actor, Tried.SEND_BACK, RecordState.PENDING, RecordState.APPROVAL)
     _give_back(record, actor.account_id, reason, now)

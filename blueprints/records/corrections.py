@@ -28,7 +28,7 @@ from core import audit, display
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 ON_CORRECTED: list[Callable[[int, datetime], None]] = []  # areas to the right that must know: the entry, and when
 ON_DECIDED: list[Callable[[Correction, Actor, datetime], None]] = []  # the same for each decision on a proposal
@@ -46,7 +46,7 @@ def propose(
     if queries.proposal(record_id):
         raise Refusal(_("A correction of this entry waits for a decision already. Decide on that one first."))
     _refuse_minutes(minutes, worth, record)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why, so that the person and whoever decides can understand it."), "reason")
     made = _proposed(record, minutes, reason, actor.account_id, now)
     _trace("correction proposed", made, record, actor, now, minutes=minutes, before=worth)
@@ -119,7 +119,7 @@ def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> 
     barred = undecidable_because(correction, record, actor)
     if barred and correction.author_id != actor.account_id:
         raise Refusal(barred)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why the entry stays as it is."), "answer")
     _decide(correction, CorrectionState.DECLINED, actor, now)
     text = _text(correction)

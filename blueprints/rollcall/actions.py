@@ -24,7 +24,7 @@ from core import audit, pictures
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 
 MOST_PICTURES = 10  # of one shift
 
@@ -160,7 +160,7 @@ def settle(act_id: int, actor: Actor, *, started_at: datetime, ended_at: datetim
 def dismiss(act_id: int, actor: Actor, *, reason: str, now: datetime) -> OfflineAct:
     """Decide that the act counts for nothing, and say why; it stays to be seen."""
     act = _waiting(act_id, actor)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why this does not count."), "reason")
     return _decide(act, OfflineState.DISMISSED, reason, actor, now)
 

@@ -26,7 +26,7 @@ from core import audit, clock, display
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 
 Values = dict[str, Any]
 Key = tuple[int, date]  # the id of the hours, and the day: what a date of a series is known by
@@ -237,7 +237,7 @@ def cancel_date(
     """Call off one date, it and all that follow, or all still to come; everybody who claimed is told why."""
     series, post = _locked(series_id, actor, revision)
     entry, by = _entry(series, key, now), By(actor, reason, now)
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why: everyone who claimed is told."), "reason")
     if scope is Scope.THIS:
         return _changed(series, _cancel_one(series, entry, by), by)

@@ -348,3 +348,17 @@ def test_a_cancelled_shift_asks_nobody_to_check_in(client, world, shift, lin, at
     answer = client.post(f"/claims/{made.id}/arrival", data={"code": code(shift, START)})
     assert answer.status_code == 409
     assert punches(made) == []
+
+
+def test_what_was_called_off_stands_under_its_day_until_that_is_over(client, world, shift, held, at):
+    actions.cancel_shift(shift.id, world.chen, reason="台风预警", now=BEFORE)
+    db.session.commit()
+    days, _heading, past = page_of(client).partition('id="past"')
+    assert f'id="claim-{held.id}"' in days
+    assert "This shift will not take place." in days
+    assert "台风预警" in days
+    assert f'id="claim-{held.id}"' not in past
+    at(END)
+    days, _heading, past = page_of(client).partition('id="past"')
+    assert f'id="claim-{held.id}"' not in days
+    assert f'id="claim-{held.id}"' in past

@@ -36,6 +36,29 @@ def test_a_code_pairs_one_tablet_and_is_then_used_up(app, tablet, at):
     assert other.get("/kiosk").headers["Location"] == "/kiosk/pairing"
 
 
+def test_the_list_leads_a_paired_tablet_back_to_work_until_somebody_signs_in(app, world, tablet, at):
+    at(BEFORE)
+    device = browser(app)
+    assert device.get("/").status_code == 200
+    device.post("/kiosk/pairing", data={"code": tablet[1]})
+    assert device.get("/").headers["Location"] == "/kiosk"
+    assert device.get("/", headers={"HX-PTag": ""}).headers["Location"] == "/kiosk"
+    assert device.get("/verify").status_code == 200
+    sign_in(device, world.chen.account_id)
+    assert device.get("/").status_code == 200
+
+
+def test_the_list_of_a_tablet_that_was_cut_off_is_the_list_again(app, world, tablet, at):
+    at(BEFORE)
+    device = browser(app)
+    device.post("/kiosk/pairing", data={"code": tablet[1]})
+    actions.cut_off(tablet[0].id, world.chen, now=BEFORE)
+    db.session.commit()
+    assert device.get("/").headers["Location"] == "/kiosk"
+    assert device.get("/kiosk").headers["Location"] == "/kiosk/pairing"
+    assert device.get("/").status_code == 200
+
+
 def test_the_cookie_is_the_tablets_own_and_only_its_hash_is_kept(app, tablet, at):
     at(BEFORE)
     answer = browser(app).post("/kiosk/pairing", data={"code": tablet[1]})

@@ -52,6 +52,18 @@ def lines(record):
     return [(row.kind, row.minutes, row.evidence) for row in rows]
 
 
+@pytest.mark.parametrize("reason", ["", "👍👍", "……！", "——"])
+def test_a_reason_is_words_and_not_marks_or_pictures(client, world, record, reason):
+    with pytest.raises(Refusal, match="Please say why"):
+        corrections.propose(record.id, 90, world.chen, reason=reason, now=LATER)
+    sign_in(client, world.chen.account_id)
+    typed = {"minutes": "90", "reason": reason, "standing": "120"}
+    answer = client.post(f"/desk/records/{record.id}/corrections", data=typed)
+    assert (answer.status_code, "Please say why" in answer.text) == (422, True)
+    assert queries.proposal(record.id) is None
+    propose(record, 90, world.chen, "👍 好")
+
+
 def test_what_becomes_effective_is_credited_once_by_the_two_who_stand_behind_it(world, record):
     entry = db.session.scalar(select(LedgerEntry))
     assert (entry.minutes, entry.kind, entry.evidence) == (120, EntryKind.CREDIT, EvidenceClass.B)
