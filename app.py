@@ -31,6 +31,7 @@ from blueprints.claims import together as claims_together
 from blueprints.claims import words as claims_words
 from blueprints.copies import routes as copies_routes
 from blueprints.disputes import desk as disputes_desk
+from blueprints.disputes import reports, reports_desk
 from blueprints.disputes import routes as disputes_routes
 from blueprints.disputes import words as disputes_words
 from blueprints.exchange import desk as exchange_desk
@@ -92,6 +93,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records_desk.bp,
     disputes_routes.bp,
     disputes_desk.bp,
+    reports.bp,
+    reports_desk.bp,
     certificates_routes.bp,
     certificates_desk.bp,
     exchange_desk.bp,
@@ -130,6 +133,7 @@ WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS]
 WORDS += [inspections_words.WORDS]
+WORDS += [disputes_words.REPORT_WORDS]
 csrf = CSRFProtect()
 
 

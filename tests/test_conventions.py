@@ -50,6 +50,7 @@ SHARED |= {
 }  # verbs of claims that the demo plays
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
+SHARED |= {"reported", "reporting"}  # what the desk counts, and verbs that the demo plays
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -123,6 +124,9 @@ LAYERS = {
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
+# Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
+LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}
+LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {
     "wall": LAYERS["queries"],

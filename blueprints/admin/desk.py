@@ -21,6 +21,7 @@ from blueprints.admin.links import invitation_link, qr
 from blueprints.admin.words import CONSEQUENCES, MEANINGS, switched, told
 from blueprints.claims import queries as claims
 from blueprints.claims import shortness
+from blueprints.disputes import reported
 from blueprints.identity.access import actor, staff, viewer
 from blueprints.identity.models import Grant, Invitation
 from blueprints.organizations import queries as places
@@ -71,6 +72,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
         *_objections(waiting.objections),
         (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),
+        *_reports(waiting.reports),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
@@ -87,6 +89,13 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
 def _objections(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     """An entry that is there only while something waits: on most days nobody has objected to anything."""
     return [(_("Objections"), "/desk/absences", "info", count, (CLERK, CONFIRMER))] if count else []
+
+
+def _reports(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
+    """The same for registrations that somebody reported."""
+    return (
+        [(_("Reported registrations"), "/desk/identity-reports", "shield", count, reported.HANDLERS)] if count else []
+    )
 
 
 def _waiting() -> queries.Waiting:

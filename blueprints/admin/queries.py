@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, contains_eager, joine
 from blueprints.certificates.models import Certificate, CertificateState
 from blueprints.claims.models import Absence, Claim, ClaimState
 from blueprints.disputes import queries as disputes
+from blueprints.disputes import reported
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
@@ -77,6 +78,7 @@ class Waiting:
     disputes: int = 0
     risks: int = 0
     tablet_acts: int = 0
+    reports: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -101,7 +103,7 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    held = (disputes.to_decide(actor, _today()), _risks(actor), rollcall.open_ids(actor))
+    held = (disputes.to_decide(actor, _today()), _risks(actor), rollcall.open_ids(actor), reported.waiting(actor))
     others = (_objections(actor), _papers(actor), _corrections(actor), *held)
     counts = [_capped(rows) for rows in (entries, people, asked, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))

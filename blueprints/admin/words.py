@@ -59,6 +59,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.RISK_ATTEMPTS: lazy("Risk: refused so often (times)"),
     Limit.RISK_DAYS: lazy("Risk: how far back people's entries are held against each other (days)"),
     Limit.NOTICE_WORKING_DAYS: lazy("A public notice lasts (working days)"),
+    Limit.REPORT_DAYS: lazy("Reports of registrations are kept after their end (days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -104,6 +105,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.NOTICE_WORKING_DAYS: lazy(
         "So long entries that nobody saw, imports and honours are open to objections before they count."
     ),
+    Limit.REPORT_DAYS: lazy("Then what was typed is erased, and with it the data of a registration that is void."),
 }
 
 # What the audit page says of each `action` of core.audit; a test finds an action that has no words.
@@ -174,6 +176,13 @@ ACTIONS: dict[str, Any] = {
     "dispute rejected": lazy("rejected a dispute"),
     "dispute dismissed": lazy("rejected a dispute for good"),
     "dispute followed": lazy("decided on the correction of a disputed entry"),
+    "identity reported": lazy("received a report of a registration in somebody's name"),
+    "identity report found": lazy("found a reported registration to be made without the person's knowledge"),
+    "identity report reopened": lazy("did not agree that a reported registration is void"),
+    "identity report unfounded": lazy("found the report of a registration to be unfounded"),
+    "identity report confirmed": lazy("voided a registration that its person knew nothing of"),
+    "account voided": lazy("closed an account whose person knew nothing of it"),
+    "account erased": lazy("erased the data of a voided account"),
     "certificate requested": lazy("asked for a stamped certificate"),
     "certificate checked": lazy("checked a request for a certificate"),
     "certificate issued": lazy("issued a certificate"),

@@ -309,6 +309,18 @@ corrections.ON_DECIDED.append(_follow)
 corrections.BARS.append(_has_part)
 
 
+def close_for(record_id: int, actor: Actor, *, now: datetime) -> None:
+    """The entry is taken back anyway: the dispute that stands on it is accepted with that."""
+    standing = queries.open_on([record_id]).get(record_id)
+    if standing is None:
+        return
+    dispute, record = _locked(standing.id)
+    _move(dispute, DisputeState.ACCEPTED)
+    _end(dispute, actor, now)
+    _step(dispute, DisputeStep.ACCEPTED, actor, "", now)
+    _trace("dispute accepted", dispute, record, actor, now)
+
+
 # --- what the verbs above share -----------------------------------------------------------------------------
 
 

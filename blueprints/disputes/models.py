@@ -3,9 +3,11 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from blueprints.identity.models import Volunteer
+from blueprints.organizations.models import Organization
 from blueprints.records.models import Correction, ServiceRecord
 from core.db import Base, Blob
 
@@ -165,3 +167,71 @@ class Proof(Base):
     made_at: Mapped[datetime]
     made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
     erased_at: Mapped[datetime | None]
+
+
+# --- registrations that their person knows nothing of -----------------------------------------------------------
+
+
+class ReportState(StrEnum):
+    FILED = "filed"
+    FOUND = "found"  # one person found it to be so; a second one has to agree
+    CONFIRMED = "confirmed"  # the registration is void
+    UNFOUNDED = "unfounded"
+
+
+NEXT_REPORT_STATES: dict[ReportState, tuple[ReportState, ...]] = {
+    ReportState.FILED: (ReportState.FOUND, ReportState.UNFOUNDED),
+    ReportState.FOUND: (ReportState.CONFIRMED, ReportState.FILED),
+    ReportState.CONFIRMED: (),
+    ReportState.UNFOUNDED: (),
+}
+REPORT_WAITS = (ReportState.FILED, ReportState.FOUND)
+
+
+class IdentityReport(Base):
+    """Somebody without an account says that they were registered without knowing it.
+
+    What they typed is sealed and erased some time after the end. `organization_id` is where it is handled: above
+    everybody who made or approved the registration, if there is one that fits.
+    """
+
+    __tablename__ = "identity_report"
+    __table_args__ = (
+        CheckConstraint("(state IN ('confirmed', 'unfounded')) = (decided_at IS NOT NULL)", name="ended_ones_say_when"),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="ended_ones_say_by_whom"),
+        CheckConstraint("(found_at IS NULL) = (found_by_id IS NULL)", name="found_ones_say_by_whom"),
+        CheckConstraint("state NOT IN ('found', 'confirmed') OR found_at IS NOT NULL", name="found_ones_say_when"),
+        CheckConstraint("state <> 'confirmed' OR decided_by_id <> found_by_id", name="two_people_confirm"),
+        CheckConstraint("state NOT IN ('found', 'confirmed') OR volunteer_id IS NOT NULL", name="void_what_there_is"),
+        CheckConstraint(
+            "(phone_sealed IS NULL) = (erased_at IS NOT NULL) AND (words_sealed IS NULL) = (erased_at IS NOT NULL) "
+            "AND (contact_sealed IS NULL) = (erased_at IS NOT NULL)",
+            name="is_there_until_it_is_erased",
+        ),
+        Index(None, "organization_id", "state"),
+        Index(None, "state", "decided_at"),
+    )
+
+    number: Mapped[str] = mapped_column(String(20), unique=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    state: Mapped[ReportState] = mapped_column(default=ReportState.FILED)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    volunteer_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)  # if one fits
+    filed_at: Mapped[datetime]
+    due_on: Mapped[date]
+    phone_sealed: Mapped[str | None] = mapped_column(String(200))
+    words_sealed: Mapped[str | None] = mapped_column(Text)
+    contact_sealed: Mapped[str | None] = mapped_column(String(1000))
+    found_at: Mapped[datetime | None]
+    found_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    answer_sealed: Mapped[str | None] = mapped_column(Text)  # what the reporter reads
+    erased_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    volunteer: Mapped[Volunteer | None] = relationship(lazy="raise_on_sql")
+
+    @property
+    def waits(self) -> bool:
+        return self.state in REPORT_WAITS

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from blueprints.disputes import actions, queries
+from blueprints.disputes import actions, queries, reported, reporting
 from core.db import db
 
 
@@ -11,6 +11,11 @@ def has_old_proofs(now: datetime) -> bool:
     return db.session.scalar(queries.old_proofs(now).limit(1)) is not None
 
 
+def has_old_reports(now: datetime) -> bool:
+    return db.session.scalar(reported.old_reports(now).limit(1)) is not None
+
+
 STEPS: tuple[tuple[Callable[[datetime], bool], Callable[[datetime], int]], ...] = (
     (has_old_proofs, actions.erase_old_proofs),
+    (has_old_reports, reporting.erase_old),
 )

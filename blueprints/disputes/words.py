@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.disputes.models import DisputeKind, DisputeState, DisputeStep
+from blueprints.disputes.models import DisputeKind, DisputeState, DisputeStep, ReportState
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -28,4 +28,10 @@ STEP_WORDS: dict[StrEnum, Any] = {
     DisputeStep.CORRECTED: lazy("A second person agreed to the correction"),
     DisputeStep.REOPENED: lazy("A second person did not agree to the correction; it is decided anew"),
     DisputeStep.OVERDUE: lazy("Overdue, taken over by the level above"),
+}
+REPORT_WORDS: dict[StrEnum, Any] = {
+    ReportState.FILED: lazy("Being looked into"),
+    ReportState.FOUND: lazy("Found to be so, a second person has to agree"),
+    ReportState.CONFIRMED: lazy("Confirmed, registration void"),
+    ReportState.UNFOUNDED: lazy("Unfounded"),
 }

@@ -643,6 +643,27 @@ def leave_with_slip(slip_id: int, data: Leaving, *, now: datetime) -> None:
 
 def leave(account_id: int, data: Leaving, *, now: datetime) -> None:
     """Close the account for good. What was served stays; what it says about the person, they decide."""
+    account = _released(account_id, data, now)
+    audit.note("left", account, actor_id=account_id, now=now, about_id=account_id, data=data)
+
+
+def void(account_id: int, actor: Actor, *, now: datetime) -> None:
+    """Close an account whose person knew nothing of it; what it says stays for a while, to tell who made it.
+
+    Whoever calls this has judged who may, and takes the minutes back.
+    """
+    account = _released(account_id, Leaving.KEEP, now)
+    audit.note("account voided", account, actor_id=actor.account_id, now=now, about_id=account_id)
+
+
+def erase_voided(account_id: int, *, now: datetime) -> None:
+    """Let go of what a voided account says about its person."""
+    account = _released(account_id, Leaving.ERASE, now)
+    audit.note("account erased", account, actor_id=None, now=now, about_id=account_id)
+
+
+def _released(account_id: int, data: Leaving, now: datetime) -> Account:
+    """The account, closed, once all areas have let go of it."""
     volunteer_id = db.session.scalar(select(Volunteer.id).where(Volunteer.account_id == account_id))
     departure = Departure(account_id, volunteer_id, data, now)
     for release in reversed(ON_LEAVE):  # from right to left, and before anything is locked: shifts come first
@@ -651,12 +672,13 @@ def leave(account_id: int, data: Leaving, *, now: datetime) -> None:
         _resign(lock(Volunteer, volunteer_id), data)
     account = lock(Account, account_id)
     _close(account, data, now)
-    audit.note("left", account, actor_id=account_id, now=now, about_id=account_id, data=data)
+    return account
 
 
 def _close(account: Account, data: Leaving, now: datetime) -> None:
     """Nobody gets in any more; the phone number is free for a new start."""
-    account.closed_at, account.phone, account.email, account.password_hash = now, None, None, None
+    account.closed_at = account.closed_at or now
+    account.phone = account.email = account.password_hash = None
     if data is Leaving.ERASE:
         account.name = ERASED
     end_sessions(account.id, now=now)

@@ -41,7 +41,18 @@ _FIRST_WORDS = {
     "import": Topic.RECORDS,
     **dict.fromkeys(
         (
-            *("registration", "grant", "slip", "password", "phone", "email", "account", "guardian", "skill"),
+            *(
+                "identity",
+                "registration",
+                "grant",
+                "slip",
+                "password",
+                "phone",
+                "email",
+                "account",
+                "guardian",
+                "skill",
+            ),
             *("pin", "card", "second", "recovery"),
         ),
         Topic.ACCOUNT,

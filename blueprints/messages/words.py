@@ -159,6 +159,13 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.DISPUTE_AGAINST: lazy(
         "The person whose entry “%(title)s”, %(when)s, is disputed it and was right. You recorded or confirmed it."
     ),
+    K.IDENTITY_REPORTED: lazy(
+        "Somebody reports a registration in their name that they know nothing of. Please decide by %(until)s."
+    ),
+    K.IDENTITY_FOUND: lazy("A reported registration was found to be void. A second person has to agree: please look."),
+    K.REGISTRATION_VOIDED: lazy(
+        "A registration that you made, approved, recorded for or confirmed for is void: its person knew nothing of it."
+    ),
     K.CERTIFICATE_ISSUED: lazy("Certificate %(number)s is issued. You can download and print it."),
     K.CERTIFICATE_DECLINED: lazy("The request for certificate %(number)s was declined: %(reason)s"),
     K.CERTIFICATE_REVOKED: lazy("Certificate %(number)s was taken back: %(reason)s"),

@@ -138,6 +138,7 @@ class Limit(StrEnum):
     RISK_ATTEMPTS = "risk_attempts"
     RISK_DAYS = "risk_days"
     NOTICE_WORKING_DAYS = "notice_working_days"
+    REPORT_DAYS = "report_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -178,6 +179,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.RISK_ATTEMPTS: (3, 2, 100),
     Limit.RISK_DAYS: (30, 7, 365),
     Limit.NOTICE_WORKING_DAYS: (3, 3, 20),  # 2012 办法: at least three working days
+    Limit.REPORT_DAYS: (180, 30, 1095),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

@@ -113,6 +113,14 @@ def lower(record_id: int, minutes: int, author_id: int, actor: Actor, *, reason:
     return made
 
 
+def set_aside(record_id: int, actor: Actor, *, reason: str, now: datetime) -> None:
+    """Decline the proposal that waits, if there is one, because what it was about is being taken back."""
+    lock(ServiceRecord, record_id)
+    waits = queries.proposal(record_id)
+    if waits:
+        _declined(waits, db.session.get_one(ServiceRecord, record_id), actor, reason, now)
+
+
 def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> Correction:
     """Leave the entry as it is, and say why; whoever proposed it may take the proposal back like this, too."""
     correction, record = _undecided(correction_id, actor)
@@ -121,6 +129,10 @@ def decline(correction_id: int, actor: Actor, *, reason: str, now: datetime) -> 
         raise Refusal(barred)
     if not is_said(reason):
         raise Refusal(_("Please say why the entry stays as it is."), "answer")
+    return _declined(correction, record, actor, reason, now)
+
+
+def _declined(correction: Correction, record: ServiceRecord, actor: Actor, reason: str, now: datetime) -> Correction:
     _decide(correction, CorrectionState.DECLINED, actor, now)
     text = _text(correction)
     if text:

@@ -10,9 +10,11 @@ from blueprints.claims import handovers, marking, seeking
 from blueprints.claims.models import AbsenceKind, Act, Audience
 from blueprints.disputes import actions as disputes
 from blueprints.disputes import queries as disputed
+from blueprints.disputes import reporting
 from blueprints.disputes.models import DisputeKind
 from blueprints.exchange.models import ImportBatch, ImportKind
 from blueprints.identity.models import (
+    Account,
     Consent,
     Grant,
     GuardianMethod,
@@ -173,7 +175,11 @@ def objected(record, world):
     """A dispute of Lin's with a picture."""
     made = disputes.file(record.id, DisputeKind.NOT_ME, actor_of(world.lin), picture=b"picture", now=START + 4 * HOUR)
     db.session.commit()
-    return {"dispute_id": made.id, "proof_id": disputed.proofs(made.id)[0].id}
+    person = {"phone": db.session.get(Account, world.lin.account_id).phone, "last_four": "1234", "birthday": "0301"}
+    report, _code = reporting.file(**person, words="不是我登记的。", contact="-", now=START)
+    report.organization_id = world.county.id
+    db.session.commit()
+    return {"dispute_id": made.id, "proof_id": disputed.proofs(made.id)[0].id, "report_id": report.id}
 
 
 def first_slot(rhythm: Series) -> Slot:
