@@ -126,6 +126,7 @@ LAYERS |= {"absence_forms": LAYERS["forms"]}
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}
+LAYERS |= {"demo_disputes": LAYERS["demo"]}
 LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {

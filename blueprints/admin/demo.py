@@ -20,6 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
+from blueprints.admin import demo_disputes
 from blueprints.certificates import keys
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, linking, marking, parties, shortfalls
@@ -811,6 +812,8 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 5 * HOUR, lambda now: posts.draft(home.id, draft, [planned], clerk, now))
     play.at(play.now - DAY, lambda now: office.invite(home.id, Role.CLERK, "林站员", office_, now=now))
     play.at(play.now - 3 * DAY, lambda now: _read(play, now))
+    shown = demo_disputes.Stage(play.at, play.now, play.volunteers, play.actors, play.homes["yanyu"].division_id)
+    demo_disputes.play(shown)
     for kind in (LinkKind.STATION, LinkKind.WALL):
         play.at(play.now - 2 * DAY, lambda now, kind=kind: linking.renew(home.id, kind, clerk, now=now))  # type: ignore[misc]
 

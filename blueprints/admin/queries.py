@@ -95,7 +95,23 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.ADMINISTRATOR)))
         .where(Volunteer.state == VolunteerState.SUBMITTED)
     )
-    asked = (
+    others = (
+        _requests(actor),
+        _objections(actor),
+        _papers(actor),
+        _corrections(actor),
+        disputes.to_decide(actor, _today()),
+        _risks(actor),
+        rollcall.open_ids(actor),
+        reported.waiting(actor),
+    )
+    counts = [_capped(rows) for rows in (entries, people, *others)]
+    return Waiting(*map(int, db.session.execute(select(*counts)).one()))
+
+
+def _requests(actor: Actor) -> Select[int]:
+    """Requests for a place of a post that needs the organizer's yes."""
+    return (
         select(Claim.id)
         .join(Shift, Shift.id == Claim.shift_id)
         .join(Post, Post.id == Shift.post_id)
@@ -103,10 +119,6 @@ def waiting(actor: Actor) -> Waiting:
         .where(organizations.under(actor.reach(Role.CLERK)))
         .where(Claim.state == ClaimState.REQUESTED)
     )
-    held = (disputes.to_decide(actor, _today()), _risks(actor), rollcall.open_ids(actor), reported.waiting(actor))
-    others = (_objections(actor), _papers(actor), _corrections(actor), *held)
-    counts = [_capped(rows) for rows in (entries, people, asked, *others)]
-    return Waiting(*map(int, db.session.execute(select(*counts)).one()))
 
 
 def _today() -> date:

@@ -39,7 +39,8 @@ def _page(report_id: int, form: Form) -> Response:
     return respond(
         "disputes/report.html",
         report=report,
-        said={name: _opened(getattr(report, f"{name}_sealed")) for name in ("phone", "words", "contact", "answer")},
+        said={name: _opened(getattr(report, f"{name}_sealed")) for name in ("words", "contact", "answer")},
+        typed=_opened(report.phone_sealed).split(),
         origin=reported.origin(report.volunteer_id) if report.volunteer_id else None,
         barred=reported.barred_because(report, actor()) if report.waits else None,
         today=clock.today(clock.now()),

@@ -44,7 +44,12 @@ ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "
 
 @pytest.mark.parametrize(
     ("who", "wanted"),
-    [("chen", CLERK), ("wu", {"/desk/records", "/desk/certificates"}), ("qian", ADMINISTRATOR), ("gu", CLERK)],
+    [
+        ("chen", CLERK),
+        ("wu", {"/desk/records", "/desk/disputes", "/desk/certificates"}),
+        ("qian", ADMINISTRATOR),
+        ("gu", CLERK),
+    ],
 )
 def test_each_role_sees_its_own_entries(client, world, who, wanted):
     sign_in(client, getattr(world, who).account_id)

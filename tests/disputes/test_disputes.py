@@ -503,11 +503,8 @@ def test_no_sequence_of_disputes_makes_minutes_by_one_person_alone(world, decide
         for row in rows:
             assert row.author_id != row.approver_id
             if row.kind is EntryKind.CREDIT and row.correction_id:
-                before = (
-                    -next(r.minutes for r in rows if r.correction_id == row.correction_id and r.minutes < 0)
-                    if worth
-                    else 0
-                )
+                same = (-r.minutes for r in rows if r.correction_id == row.correction_id and r.minutes < 0)
+                before = next(same, 0)
                 grows = row.minutes > before
                 assert not grows or (lin not in (row.author_id, row.approver_id) and row.evidence is EvidenceClass.C)
             worth += row.minutes
