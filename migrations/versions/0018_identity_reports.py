@@ -1,7 +1,7 @@
 """identity reports: somebody without an account says that they were registered without knowing it
 
 Revision ID: identity_reports
-Revises: disputes
+Revises: notices
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from alembic import op
 from migrations.steps import allow, disallow, drop_guards, make_guards
 
 revision = "identity_reports"
-down_revision = "disputes"
+down_revision = "notices"
 branch_labels = None
 depends_on = None
 
