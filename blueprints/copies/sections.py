@@ -365,6 +365,7 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
     ],
     OTHERS_WORK,
 ) | {
+    "identity_report": lazy("Reports of registrations belong to whoever made them, and are followed by their code."),
     "risk_flag": CHECKS,
     "risk_row": CHECKS,
     "evidence": lazy("Photos of sheets show other people, too; the station shows you yours."),
