@@ -41,6 +41,8 @@ from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
 from blueprints.identity import words as identity_words
 from blueprints.inspections import desk as inspections_desk
+from blueprints.inspections import requests as inspections_requests
+from blueprints.inspections import routes as inspections_routes
 from blueprints.inspections import words as inspections_words
 from blueprints.jobs import routes as jobs_routes
 from blueprints.jobs import words as jobs_words
@@ -99,6 +101,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     certificates_desk.bp,
     exchange_desk.bp,
     inspections_desk.bp,
+    inspections_requests.bp,
+    inspections_routes.bp,
     claims_changes.bp,
     series_desk.bp,
     series_months.bp,
@@ -132,7 +136,7 @@ AREAS_WITH_WORDS = (
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS]
-WORDS += [inspections_words.WORDS]
+WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS]
 WORDS += [disputes_words.REPORT_WORDS]
 csrf = CSRFProtect()
 

@@ -26,7 +26,7 @@ from blueprints.identity.models import (
 )
 from blueprints.inspections import queries as inspections
 from blueprints.inspections.actions import LOOKERS
-from blueprints.inspections.models import FlagState, RiskFlag
+from blueprints.inspections.models import CheckRequest, CheckState, FlagState, RiskFlag, SpotCheck
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
@@ -79,6 +79,7 @@ class Waiting:
     risks: int = 0
     tablet_acts: int = 0
     reports: int = 0
+    evidence: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -104,6 +105,7 @@ def waiting(actor: Actor) -> Waiting:
         _risks(actor),
         rollcall.open_ids(actor),
         reported.waiting(actor),
+        _evidence(actor),
     )
     counts = [_capped(rows) for rows in (entries, people, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
@@ -143,6 +145,15 @@ def _corrections(actor: Actor) -> Select[int]:
         .join(Organization, Organization.id == ServiceRecord.organization_id)
         .where(organizations.under(actor.reach(Role.CONFIRMER)), Correction.state == CorrectionState.PROPOSED)
     )
+
+
+def _evidence(actor: Actor) -> Select[int]:
+    """Requests of open spot checks that this person's organizations have not answered."""
+    asked = (
+        select(CheckRequest.id).join(SpotCheck, SpotCheck.id == CheckRequest.check_id).join(CheckRequest.organization)
+    )
+    mine = asked.where(organizations.under(actor.reach(Role.CLERK)), CheckRequest.answered_at.is_(None))
+    return mine.where(SpotCheck.state == CheckState.OPEN)
 
 
 def _risks(actor: Actor) -> Select[int]:

@@ -57,6 +57,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.RISK_OLD_YEARS: lazy("Risk: very old from (years)"),
     Limit.RISK_AGE_CROWD: lazy("Risk: how many very young or very old people are a crowd"),
     Limit.RISK_ATTEMPTS: lazy("Risk: refused so often (times)"),
+    Limit.EVIDENCE_WORKING_DAYS: lazy("Evidence for a spot check is due within (working days)"),
     Limit.RISK_DAYS: lazy("Risk: how far back people's entries are held against each other (days)"),
     Limit.NOTICE_WORKING_DAYS: lazy("A public notice lasts (working days)"),
     Limit.REPORT_DAYS: lazy("Reports of registrations are kept after their end (days)"),
@@ -101,6 +102,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.RISK_OLD_YEARS: lazy("Crowds of people so old, or under 16, registered by one person are shown above."),
     Limit.RISK_AGE_CROWD: lazy("From so many on, registered by one person, they are shown to the level above."),
     Limit.RISK_ATTEMPTS: lazy("Whoever is refused so often is shown to the level above."),
+    Limit.EVIDENCE_WORKING_DAYS: lazy("After that the organization is shown as overdue."),
     Limit.RISK_DAYS: lazy("Shares and counts of one person are taken over so many days."),
     Limit.NOTICE_WORKING_DAYS: lazy(
         "So long entries that nobody saw, imports and honours are open to objections before they count."
@@ -211,6 +213,11 @@ ACTIONS: dict[str, Any] = {
     "PIN reset": lazy("gave somebody a new PIN"),
     "card issued": lazy("issued a card"),
     "flag looked at": lazy("looked at an oddity of an attendance"),
+    "check drawn": lazy("drew a spot check"),
+    "check answered": lazy("sent evidence for a spot check"),
+    "check finding": lazy("wrote down a finding of a spot check"),
+    "check closed": lazy("closed a spot check"),
+    "check published": lazy("published the result of a spot check"),
     "risk looked at": lazy("looked at a risk flag"),
     "robot added": lazy("connected a group robot"),
     "robot removed": lazy("removed a group robot"),

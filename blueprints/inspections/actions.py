@@ -1,20 +1,41 @@
 """What the level above decides: on a flag, and later on what a spot check finds."""
 
-from datetime import datetime
+import secrets
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
 from blueprints.inspections import queries
-from blueprints.inspections.models import NEXT_FLAG_STATES, FlagState, RiskFlag
-from blueprints.organizations.models import Organization
-from blueprints.records import attempts
+from blueprints.inspections.models import (
+    NEXT_CHECK_STATES,
+    NEXT_FLAG_STATES,
+    CheckAnswer,
+    CheckItem,
+    CheckRequest,
+    CheckState,
+    Drawn,
+    Finding,
+    FlagState,
+    RiskFlag,
+    SpotCheck,
+)
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.records import attempts, corrections
 from blueprints.records.attempts import About
-from blueprints.records.models import Bar, Tried
-from core import audit
+from blueprints.records.models import Bar, ServiceRecord, Tried
+from core import audit, clock, workdays
 from core.actor import Actor, Role
-from core.db import db, lock
+from core.db import Base, db, lock
 from core.i18n import _
 from core.refusal import Barred, Refusal
 
 LOOKERS = (Role.CONFIRMER, Role.ADMINISTRATOR)
+ANSWERERS = (Role.CLERK, Role.CONFIRMER)
+MOST_ITEMS = 300  # of one check
 
 
 def look_at(flag_id: int, actor: Actor, *, finding: str, now: datetime) -> RiskFlag:
@@ -46,6 +67,163 @@ def is_above(actor: Actor, organization: Organization) -> bool:
     """Whether the actor holds a looking role above the organization; the top has nobody above it."""
     above = [held.path for held in actor.held if held.role in LOOKERS and organization.path.startswith(held.path)]
     return any(path != organization.path or organization.parent_id is None for path in above)
+
+
+# --- spot checks ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What shall be drawn: the share of services in a period, and whether flagged entries come in as well."""
+
+    organization_id: int
+    first: date
+    last: date
+    permille: int
+    with_risks: bool
+
+
+def draw(plan: Plan, actor: Actor, *, now: datetime) -> SpotCheck:
+    """Draw a sample by a seed that is made now, and ask every organization in it for evidence."""
+    organization = db.get_or_404(Organization, plan.organization_id)
+    if not any(actor.may(role, organization.path) for role in LOOKERS):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    if plan.last < plan.first:
+        raise Refusal(_("The last day lies before the first."), "last")
+    check = SpotCheck(organization_id=organization.id, including=is_above(actor, organization))
+    check.first, check.last, check.permille, check.with_risks = plan.first, plan.last, plan.permille, plan.with_risks
+    check.seed, check.last_entry_id = secrets.token_hex(16), queries.last_entry_id()
+    check.drawn_at, check.drawn_by_id, check.state = now, actor.account_id, CheckState.OPEN
+    check.due_on = workdays.after(clock.today(now), organizations.limit(Limit.EVIDENCE_WORKING_DAYS))
+    _fill(check, organization)
+    _note("check drawn", check, actor, organization, now, population=check.population)
+    _ask(check, now)
+    return check
+
+
+def _fill(check: SpotCheck, organization: Organization) -> None:
+    """Put the entries in that the seed chooses, and those that flags rest on."""
+    check.population, chosen = queries.draw(check, organization)
+    if not check.population:
+        raise Refusal(_("Nothing counts there in these days, so there is nothing to draw from."), "first")
+    flags = queries.flagged(check, organization) if check.with_risks else []
+    risky = sorted({record_id for _flag, record_id in flags} - set(chosen))
+    if len(chosen) + len(risky) > MOST_ITEMS:
+        count = len(chosen) + len(risky)
+        raise Refusal(
+            _("That would be %(count)d entries, more than anybody looks at. Take a smaller share.", count=count),
+            "permille",
+        )
+    db.session.add(check)
+    db.session.flush()
+    drawn = [*((id, Drawn.CHANCE) for id in chosen), *((id, Drawn.RISK) for id in risky)]
+    db.session.add_all(CheckItem(check_id=check.id, record_id=id, drawn=how) for id, how in drawn)
+    for flag_id in sorted({flag_id for flag_id, _record in flags}):
+        _move_flag(lock(RiskFlag, flag_id), FlagState.DRAWN)
+    db.session.flush()
+
+
+def _move_flag(flag: RiskFlag, state: FlagState) -> None:
+    if state in NEXT_FLAG_STATES[flag.state]:
+        flag.state = state
+
+
+def _ask(check: SpotCheck, now: datetime) -> None:
+    """One request to each organization, and a message to those who answer for it."""
+    items = queries.items_of(check.id)
+    counts = Counter(item.record.organization_id for item in items)
+    for organization_id, count in counts.items():
+        asked = CheckRequest(check_id=check.id, organization_id=organization_id)
+        db.session.add(asked)
+        db.session.flush()
+        path, until = f"/desk/check-requests/{asked.id}", check.due_on
+        for account_id in queries.staff_of(organization_id):
+            tell(account_id, NoticeKind.RECORD_CHECK_ASKED, now=now, path=path, count=count, until=until)
+
+
+def answer(request_id: int, words: str, picture: bytes | None, actor: Actor, *, now: datetime) -> CheckAnswer:
+    """The organization says what proves its entries, with a picture if it has one; more can follow."""
+    asked = lock(CheckRequest, request_id)
+    organization = db.session.get_one(Organization, asked.organization_id)
+    if not any(actor.may(role, organization.path) for role in ANSWERERS):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    if db.session.get_one(SpotCheck, asked.check_id).state is not CheckState.OPEN:
+        raise Refusal(_("This spot check is closed, so nothing more can be sent."))
+    if not words and not picture:
+        raise Refusal(_("Please write something, or choose a picture."), "words")
+    made = CheckAnswer(request_id=asked.id, words=words, size=len(picture or b""), picture=picture, at=now)
+    made.by_id = actor.account_id
+    asked.answered_at = asked.answered_at or now
+    db.session.add(made)
+    _note("check answered", made, actor, organization, now)
+    return made
+
+
+def find(
+    item_id: int, finding: Finding, note: str, actor: Actor, *, minutes: int | None = None, now: datetime
+) -> CheckItem:
+    """Write down what was found of one entry; a fault with its right minutes is proposed as a correction at once."""
+    item = lock(CheckItem, item_id)
+    check, record = lock(SpotCheck, item.check_id), db.session.get_one(ServiceRecord, item.record_id)
+    organization = db.session.get_one(Organization, record.organization_id)
+    require_above(actor, organization)
+    if check.state is not CheckState.OPEN:
+        raise Refusal(_("This spot check is closed; its findings stay as they are."))
+    if actor.account_id in queries.taking_part([record.id]):
+        sentence = _("You took part in this entry, so another person looks at it.")
+        raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, record)
+    if finding is not Finding.OK and not note:
+        raise Refusal(_("Please say what is wrong, or what is missing."), "note")
+    item.finding, item.note, item.found_at, item.found_by_id = finding, note, now, actor.account_id
+    if finding is Finding.FAULT and minutes is not None:
+        corrections.propose(record.id, minutes, actor, reason=note[:200], now=now)
+    _note("check finding", item, actor, organization, now, finding=finding)
+    return item
+
+
+def close(check_id: int, actor: Actor, *, now: datetime) -> SpotCheck:
+    """End the check once every entry has its finding; the flags that came into it are looked at."""
+    check, organization = _mine(check_id, actor)
+    if CheckState.CLOSED not in NEXT_CHECK_STATES[check.state]:
+        raise Refusal(_("This spot check is closed already."))
+    items = queries.items_of(check.id)
+    left = sum(item.finding is None for item in items)
+    if left:
+        raise Refusal(_("%(count)d entries have no finding yet. Write down what was found of each.", count=left))
+    check.state, check.closed_at, check.closed_by_id = CheckState.CLOSED, now, actor.account_id
+    sentence = _("Looked at in spot check %(number)d.", number=check.id)
+    for flag in queries.drawn_flags([item.record_id for item in items]):
+        if actor.account_id in queries.involved(flag):
+            sentence = _("You took part in what a flag here is about, so another person closes the check.")
+            raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, flag)
+        flag.state, flag.finding = FlagState.LOOKED_AT, sentence
+        flag.looked_at, flag.looked_by_id = now, actor.account_id
+    _note("check closed", check, actor, organization, now)
+    return check
+
+
+def publish(check_id: int, actor: Actor, *, now: datetime) -> SpotCheck:
+    """Show the result, in numbers only, to the organizations that were checked and to the people of the area."""
+    check, organization = _mine(check_id, actor)
+    if CheckState.PUBLISHED not in NEXT_CHECK_STATES[check.state]:
+        raise Refusal(_("Only a closed spot check is published, and only once."))
+    check.state, check.published_at = CheckState.PUBLISHED, now
+    _note("check published", check, actor, organization, now)
+    return check
+
+
+def _mine(check_id: int, actor: Actor) -> tuple[SpotCheck, Organization]:
+    check = lock(SpotCheck, check_id)
+    organization = db.session.get_one(Organization, check.organization_id)
+    if check.including:
+        require_above(actor, organization)
+    elif not any(actor.may(role, organization.path) for role in LOOKERS):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    return check, organization
+
+
+def _note(what: str, row: Base, actor: Actor, organization: Organization, now: datetime, **details: Any) -> None:
+    audit.note(what, row, actor_id=actor.account_id, now=now, organization_id=organization.id, **details)
 
 
 def _about_flag(flag_id: int) -> About | None:

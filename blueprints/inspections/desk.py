@@ -1,15 +1,19 @@
 """The desk of the level above: what looks odd, with its reason and the entries it rests on."""
 
+from collections import Counter
+
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.identity.access import actor, staff
 from blueprints.inspections import actions, queries, words
-from blueprints.inspections.forms import FindingForm
-from blueprints.inspections.models import FlagState, Rule, Subject
+from blueprints.inspections.actions import Plan
+from blueprints.inspections.forms import DrawForm, FindingForm, ItemForm
+from blueprints.inspections.models import Finding, FlagState, Rule, SpotCheck, Subject
 from blueprints.inspections.queries import Line
 from core import clock
 from core.actor import Role
+from core.forms import Form
 from core.i18n import _
 from core.web import respond, row_arg, see_other, submitted
 
@@ -71,3 +75,110 @@ def _risk_page(line: Line, form: FindingForm) -> Response:
 
 def _risk_or_404(risk_id: int) -> Line:
     return queries.flag_within(risk_id, _reach()) or abort(404)
+
+
+# --- spot checks ------------------------------------------------------------------------------------------------
+
+
+@bp.get("/desk/checks")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def checks() -> ResponseReturnValue:
+    return respond("inspections/checks.html", tallies=queries.tallies(_reach()), today=clock.today(clock.now()))
+
+
+@bp.get("/desk/checks/new")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def new_check() -> ResponseReturnValue:
+    return _draw_page(_draw_form())
+
+
+@bp.post("/desk/checks")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def draw_check() -> ResponseReturnValue:
+    form = _draw_form()
+    if form.organization.data not in dict(form.organization.choices):
+        abort(404)
+    return submitted(form, lambda: _draw_page(form), lambda: _drawn(form))
+
+
+def _draw_form() -> DrawForm:
+    return DrawForm().offer([(each.id, each.name) for each in queries.checkable(_reach())])
+
+
+def _draw_page(form: DrawForm) -> Response:
+    return respond("inspections/check_new.html", form=form)
+
+
+def _drawn(form: DrawForm) -> ResponseReturnValue:
+    told = (form.organization.data, form.first.data, form.last.data, form.permille.data, form.risks.data)
+    check = actions.draw(Plan(*told), actor(), now=clock.now())
+    flash(_("The sample is drawn, and the organizations in it are asked for evidence."), "success")
+    return see_other(url_for(".show_check", check_id=check.id))
+
+
+@bp.get("/desk/checks/<int:check_id>")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def show_check(check_id: int) -> ResponseReturnValue:
+    return _check_page(_check_or_404(check_id), Form())
+
+
+def _check_page(check: SpotCheck, form: Form, item_id: int = 0) -> Response:
+    items = queries.items_of(check.id)
+    return respond(
+        "inspections/check.html",
+        check=check,
+        items=items,
+        requests=queries.requests_of(check.id),
+        form=form,
+        wrong=item_id,
+        item_form=form if isinstance(form, ItemForm) else ItemForm(formdata=None).offer(),
+        left=sum(item.finding is None for item in items),
+        counts=Counter(item.finding for item in items if item.finding),
+        today=clock.today(clock.now()),
+    )
+
+
+@bp.post("/desk/check-items/<int:item_id>/finding")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def find_item(item_id: int) -> ResponseReturnValue:
+    item = queries.item_within(item_id, _reach()) or abort(404)
+    form, check_id = ItemForm().offer(), item.check_id
+    again = lambda: _check_page(_check_or_404(check_id), form, item_id)  # noqa: E731
+    return submitted(form, again, lambda: _item_found(item_id, form))
+
+
+def _item_found(item_id: int, form: ItemForm) -> ResponseReturnValue:
+    finding, now = Finding(form.result.data), clock.now()
+    item = actions.find(item_id, finding, form.note.data or "", actor(), minutes=form.minutes.data, now=now)
+    flash(_("The finding is kept."), "success")
+    return see_other(url_for(".show_check", check_id=item.check_id))
+
+
+@bp.post("/desk/checks/<int:check_id>/closure")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def close_check(check_id: int) -> ResponseReturnValue:
+    form, check = Form(), _check_or_404(check_id)
+    return submitted(form, lambda: _check_page(_check_or_404(check_id), form), lambda: _closed(check.id))
+
+
+def _closed(check_id: int) -> ResponseReturnValue:
+    actions.close(check_id, actor(), now=clock.now())
+    flash(_("The spot check is closed. You can publish its result."), "success")
+    return see_other(url_for(".show_check", check_id=check_id))
+
+
+@bp.post("/desk/checks/<int:check_id>/publication")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def publish_check(check_id: int) -> ResponseReturnValue:
+    form, check = Form(), _check_or_404(check_id)
+    return submitted(form, lambda: _check_page(_check_or_404(check_id), form), lambda: _published(check.id))
+
+
+def _published(check_id: int) -> ResponseReturnValue:
+    actions.publish(check_id, actor(), now=clock.now())
+    flash(_("The result is published."), "success")
+    return see_other(url_for(".show_check", check_id=check_id))
+
+
+def _check_or_404(check_id: int) -> SpotCheck:
+    return queries.check_within(check_id, _reach()) or abort(404)

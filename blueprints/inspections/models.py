@@ -7,7 +7,8 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.organizations.models import Organization
-from core.db import Base
+from blueprints.records.models import ServiceRecord
+from core.db import Base, Blob
 
 
 class Rule(StrEnum):
@@ -95,3 +96,122 @@ class Lookout(Base):
 
     name: Mapped[str] = mapped_column(String(20), unique=True)
     last_id: Mapped[int]
+
+
+# --- spot checks ------------------------------------------------------------------------------------------------
+
+
+class CheckState(StrEnum):
+    OPEN = "open"  # drawn, and evidence asked for
+    CLOSED = "closed"  # every entry has its finding
+    PUBLISHED = "published"
+
+
+NEXT_CHECK_STATES: dict[CheckState, tuple[CheckState, ...]] = {
+    CheckState.OPEN: (CheckState.CLOSED,),
+    CheckState.CLOSED: (CheckState.PUBLISHED,),
+    CheckState.PUBLISHED: (),
+}
+
+
+class Finding(StrEnum):
+    """What an inspector found of one entry."""
+
+    OK = "ok"
+    FAULT = "fault"  # a correction follows, by two people
+    NOT_PROVEN = "not_proven"
+
+
+class Drawn(StrEnum):
+    """How an entry came into a check."""
+
+    CHANCE = "chance"
+    RISK = "risk"
+
+
+class SpotCheck(Base):
+    """A sample of what counts, drawn so that anybody can draw it again: the population is the first credits of the
+    ledger up to `last_entry_id`, of services from `first` to `last`, recorded below `organization` (or by it, too).
+
+    Each is ranked by the hash of `seed` and its entry's number, and the lowest `permille` are taken, at least one.
+    """
+
+    __tablename__ = "spot_check"
+    __table_args__ = (
+        CheckConstraint("last >= first", name="ends_after_it_starts"),
+        CheckConstraint("permille BETWEEN 1 AND 1000", name="draws_a_share"),
+        CheckConstraint("population > 0", name="draws_from_something"),
+        CheckConstraint("(state = 'open') = (closed_at IS NULL)", name="closed_ones_say_when"),
+        CheckConstraint("(closed_at IS NULL) = (closed_by_id IS NULL)", name="closed_ones_say_by_whom"),
+        CheckConstraint("(state = 'published') = (published_at IS NOT NULL)", name="published_ones_say_when"),
+    )
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
+    including: Mapped[bool]  # whether its own entries are looked at, and not only those below it
+    first: Mapped[date]
+    last: Mapped[date]
+    permille: Mapped[int]
+    with_risks: Mapped[bool]
+    seed: Mapped[str] = mapped_column(String(32))
+    last_entry_id: Mapped[int]
+    population: Mapped[int]
+    drawn_at: Mapped[datetime]
+    drawn_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    due_on: Mapped[date]
+    state: Mapped[CheckState] = mapped_column(default=CheckState.OPEN)
+    closed_at: Mapped[datetime | None]
+    closed_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    published_at: Mapped[datetime | None]
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+
+
+class CheckItem(Base):
+    """One entry that was drawn, and what was found of it."""
+
+    __tablename__ = "check_item"
+    __table_args__ = (
+        UniqueConstraint("check_id", "record_id"),
+        CheckConstraint("(finding IS NULL) = (found_at IS NULL)", name="findings_say_when"),
+        CheckConstraint("(finding IS NULL) = (found_by_id IS NULL)", name="findings_say_by_whom"),
+        CheckConstraint("finding IS NULL OR finding = 'ok' OR note <> ''", name="faults_say_what"),
+    )
+
+    check_id: Mapped[int] = mapped_column(ForeignKey("spot_check.id"))
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"), index=True)
+    drawn: Mapped[Drawn]
+    finding: Mapped[Finding | None]
+    note: Mapped[str] = mapped_column(String(400), default="")
+    found_at: Mapped[datetime | None]
+    found_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+
+    record: Mapped[ServiceRecord] = relationship(lazy="raise_on_sql")
+
+
+class CheckRequest(Base):
+    """One organization is asked for evidence of its entries in a check."""
+
+    __tablename__ = "check_request"
+    __table_args__ = (UniqueConstraint("check_id", "organization_id"),)
+
+    check_id: Mapped[int] = mapped_column(ForeignKey("spot_check.id"))
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
+    answered_at: Mapped[datetime | None]  # the first time
+
+    check: Mapped[SpotCheck] = relationship(lazy="raise_on_sql")
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    answers: Mapped[list["CheckAnswer"]] = relationship(lazy="raise_on_sql", order_by="CheckAnswer.id")
+
+
+class CheckAnswer(Base):
+    """What an organization says, with a picture if it has one. Pictures are made anew and kept here."""
+
+    __tablename__ = "check_answer"
+    __table_args__ = (CheckConstraint("words <> '' OR size > 0", name="says_or_shows_something"),)
+
+    request_id: Mapped[int] = mapped_column(ForeignKey("check_request.id"), index=True)
+    words: Mapped[str] = mapped_column(String(1000), default="")
+    size: Mapped[int] = mapped_column(default=0)  # bytes of the picture
+    picture: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
+    at: Mapped[datetime]
+    by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))

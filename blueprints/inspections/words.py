@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from blueprints.inspections.models import FlagState, RiskFlag, Rule, Subject
+from blueprints.inspections.models import CheckState, Drawn, Finding, FlagState, RiskFlag, Rule, Subject
 from core import display
 from core.i18n import _, lazy
 
@@ -30,6 +30,17 @@ WORDS: dict[StrEnum, Any] = {
     FlagState.OPEN: lazy("To be looked at"),
     FlagState.DRAWN: lazy("In a spot check"),
     FlagState.LOOKED_AT: lazy("Looked at"),
+}
+# Apart, because members of two enums with the same value are the same key.
+CHECK_WORDS: dict[StrEnum, Any] = {
+    CheckState.OPEN: lazy("Evidence asked for"),
+    CheckState.CLOSED: lazy("Closed"),
+    CheckState.PUBLISHED: lazy("Published"),
+    Finding.OK: lazy("In order"),
+    Finding.FAULT: lazy("Fault"),
+    Finding.NOT_PROVEN: lazy("Not proven"),
+    Drawn.CHANCE: lazy("by chance"),
+    Drawn.RISK: lazy("because of a risk flag"),
 }
 
 

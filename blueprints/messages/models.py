@@ -45,6 +45,7 @@ class NoticeKind(StrEnum):
     MERGED_ELSEWHERE = "merged_elsewhere"
     HELP_WANTED = "help_wanted"
     HELP_ASKED = "help_asked"
+    RECORD_CHECK_ASKED = "record_check_asked"
     SHIFT_SOON = "shift_soon"  # the day before
     SHIFT_NEAR = "shift_near"  # two hours before
     TRIAL = "trial"

@@ -98,6 +98,7 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(organization)s is short of people for “%(title)s”, %(when)s. If you have time and would like to, a place "
         "is free."
     ),
+    K.RECORD_CHECK_ASKED: lazy("A spot check looks at %(count)s of your entries. Please send evidence by %(until)s."),
     K.HELP_ASKED: lazy(
         "%(organization)s asks for help: “%(title)s”, %(when)s, has %(held)s of at least %(minimum)s people."
     ),

@@ -139,6 +139,7 @@ class Limit(StrEnum):
     RISK_DAYS = "risk_days"
     NOTICE_WORKING_DAYS = "notice_working_days"
     REPORT_DAYS = "report_days"
+    EVIDENCE_WORKING_DAYS = "evidence_working_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -180,6 +181,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.RISK_DAYS: (30, 7, 365),
     Limit.NOTICE_WORKING_DAYS: (3, 3, 20),  # 2012 办法: at least three working days
     Limit.REPORT_DAYS: (180, 30, 1095),
+    Limit.EVIDENCE_WORKING_DAYS: (5, 1, 30),
 }
 # These are no numbers but a yes (1) or a no (0).
 SWITCHES = (Limit.SECOND_STEP_CLERK, Limit.SECOND_STEP_CONFIRMER, Limit.SECOND_STEP_ADMINISTRATOR)

@@ -223,6 +223,7 @@ class LedgerEntry(Base):
             postgresql_where=text("correction_id IS NULL"),
         ),
         Index(None, "volunteer_id", "served_on"),
+        Index(None, "organization_id", "served_on"),  # what a spot check draws from
         Index(None, "record_id"),
     )
 

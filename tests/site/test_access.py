@@ -25,6 +25,8 @@ from blueprints.identity.models import (
     SlipPurpose,
     VolunteerSkill,
 )
+from blueprints.inspections import actions as inspections
+from blueprints.inspections import queries as looked_at
 from blueprints.inspections.models import RiskFlag, Rule, Subject
 from blueprints.jobs.models import Job
 from blueprints.kiosk import actions as kiosk
@@ -163,6 +165,7 @@ def ids(world):
         "handover": seeking.token(asked),
         "evidence_id": picture.id,
         "risk_id": odd(world, record).id,
+        **checked(world),
         **ways_to_tell(world),
         "absence_id": absence.id,
         "batch_id": saved(imported(world)).id,
@@ -184,6 +187,16 @@ def objected(record, world):
 
 def first_slot(rhythm: Series) -> Slot:
     return db.session.scalars(db.select(Slot).where(Slot.series_id == rhythm.id).order_by(Slot.id)).first()
+
+
+def checked(world):
+    """A spot check of the station's entries that count, with an answer."""
+    plan = inspections.Plan(world.station.id, date(2099, 1, 1), date(2099, 12, 31), 1000, False)
+    check = inspections.draw(plan, world.qian, now=START + 60 * HOUR)
+    item, asked = looked_at.items_of(check.id)[0], looked_at.requests_of(check.id)[0]
+    answer = inspections.answer(asked.id, "名册在站点。", b"picture", world.chen, now=START + 61 * HOUR)
+    db.session.commit()
+    return {"check_id": check.id, "item_id": item.id, "request_id": asked.id, "answer_id": answer.id}
 
 
 def odd(world, record):
