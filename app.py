@@ -16,6 +16,7 @@ from blueprints.admin import desk as admin_desk
 from blueprints.admin import people as admin_people
 from blueprints.admin import routes as admin_routes
 from blueprints.admin import words as admin_words
+from blueprints.certificates import batch_desk as certificates_batch_desk
 from blueprints.certificates import desk as certificates_desk
 from blueprints.certificates import routes as certificates_routes
 from blueprints.certificates import words as certificates_words
@@ -99,6 +100,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     reports_desk.bp,
     certificates_routes.bp,
     certificates_desk.bp,
+    certificates_batch_desk.bp,
     exchange_desk.bp,
     inspections_desk.bp,
     inspections_requests.bp,
@@ -134,6 +136,7 @@ AREAS_WITH_WORDS = (
     admin_words,
 )
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
+WORDS += [certificates_words.BATCH_WORDS, certificates_words.OUTCOME_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS]
 WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS]

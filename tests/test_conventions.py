@@ -48,6 +48,7 @@ SHARED |= {
     "marking",
     "linking",
 }  # verbs of claims that the demo plays
+SHARED |= {"batches"}  # verbs of certificates that the demo plays
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 SHARED |= {"reported", "reporting"}  # what the desk counts, and verbs that the demo plays
@@ -123,6 +124,7 @@ LAYERS = {
 # Who did not come: its questions, its verbs and its pages.
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
+LAYERS |= {"batches": LAYERS["actions"], "batch_desk": LAYERS["routes"]}  # certificates for many at once
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}

@@ -21,7 +21,8 @@ from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
 from blueprints.admin import demo_disputes
-from blueprints.certificates import keys
+from blueprints.certificates import batches, keys
+from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, linking, marking, parties, shortfalls
 from blueprints.claims import queries as claimed
@@ -831,6 +832,8 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 3 * DAY, lambda now: _read(play, now))
     shown = demo_disputes.Stage(play.at, play.now, play.volunteers, play.actors, play.homes["yanyu"].division_id)
     demo_disputes.play(shown)
+    whole = Span(play.now.date().replace(month=1, day=1), play.now.date(), None, home.id)
+    play.at(play.now - 3 * HOUR, lambda now: batches.prepare(whole, [], clerk, now=now))
     for kind in (LinkKind.STATION, LinkKind.WALL):
         play.at(play.now - 2 * DAY, lambda now, kind=kind: linking.renew(home.id, kind, clerk, now=now))  # type: ignore[misc]
 

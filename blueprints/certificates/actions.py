@@ -64,15 +64,24 @@ def draft_stamped(certificate_id: int, actor: Actor, *, address: str, now: datet
     """The paper that an organization issues, with its block for the seal; `actor` issues it."""
     asked = db.session.get_one(Certificate, certificate_id)
     _require_decider(asked, actor, Role.CONFIRMER)  # nothing is signed for whoever may not issue it
+    return draft_checked(asked, actor.name, address=address, now=now)
+
+
+def draft_checked(asked: Certificate, issuer: str, *, address: str, now: datetime) -> Draft:
+    """The paper of what somebody checked, naming who does and who did."""
     span = Span(asked.from_on, asked.until_on, asked.category, asked.organization_id)
     volunteer, account, lines = _told(asked.volunteer_id, span)
     organization = db.session.get_one(Organization, asked.organization_id)
     checker = db.session.get(Account, asked.checked_by_id or 0)
-    people = _(
-        "Checked by %(checker)s, issued by %(issuer)s", checker=checker.name if checker else "", issuer=actor.name
-    )
+    people = _("Checked by %(checker)s, issued by %(issuer)s", checker=checker.name if checker else "", issuer=issuer)
     stamp = {"organization": organization.name, "people": str(people)}
     return _drafted(asked, replace(_facts(asked, volunteer, account, address, now), stamp=stamp), lines)
+
+
+def begun_in_batch(volunteer_id: int, span: Span, *, now: datetime) -> Certificate:
+    """A certificate for one person of a list that an organization put together; nothing is written yet."""
+    volunteer, account, _lines = _told(volunteer_id, span)
+    return _begun(volunteer, account, span, CertificateKind.STAMPED, now)
 
 
 def _told(volunteer_id: int, span: Span) -> tuple[Volunteer, Account, list[Line]]:
@@ -126,6 +135,11 @@ def _drafted(made: Certificate, facts: paper.Facts, lines: Sequence[Line]) -> Dr
     return Draft(made, lines, paper.sign(pdf, *keys.opened(key), reason=reason), key.id)
 
 
+def require_key() -> None:
+    """Refuse before the work is begun, not with the first paper."""
+    _key()
+
+
 def _key() -> SigningKey:
     key = keys.current()
     if key is None:
@@ -163,6 +177,15 @@ def issue_stamped(draft: Draft, actor: Actor, *, now: datetime) -> Certificate:
         raise Refusal(_("You checked this one, so another person issues it."))
     _refuse_changed(draft)
     return _issued(asked, draft, actor, now)
+
+
+def issue_in_batch(draft: Draft, actor: Actor, *, now: datetime) -> Certificate:
+    """Write down one paper of a batch that a second person decided to issue."""
+    made = draft.certificate
+    lock(Volunteer, made.volunteer_id)
+    _refuse_changed(draft)
+    db.session.add(made)
+    return _issued(made, draft, actor, now)
 
 
 def _refuse_changed(draft: Draft) -> None:

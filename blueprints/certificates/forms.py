@@ -33,6 +33,37 @@ class CertificateForm(Form):
         return Category(value) if value in set(Category) else None
 
 
+class BatchForm(Form):
+    from_on = DateField(lazy("From"), [Filled(lazy("Please choose the first day."))])
+    until_on = DateField(lazy("Until"), [Filled(lazy("Please choose the last day."))])
+    category = SelectField(lazy("Category"), validate_choice=False)
+    organization = SelectField(lazy("Organization"), coerce=int, validate_choice=False, default=0)
+    numbers = TextAreaField(
+        lazy("Volunteer numbers, one a line"),
+        [AtMost(20_000)],
+        description=lazy("Leave it empty for everybody of whom something was recorded in this period."),
+    )
+
+    def offer(self, organizations: list[tuple[int, str]]) -> "BatchForm":
+        """What can be chosen here and now."""
+        self.category.choices = [("", _("All categories")), *((c.value, say(c)) for c in Category)]
+        self.organization.choices = organizations
+        return self
+
+    def validate_until_on(self, field: DateField) -> None:
+        if self.from_on.data and field.data and field.data < self.from_on.data:
+            raise ValidationError(_("The last day lies before the first."))
+
+    @property
+    def chosen(self) -> Category | None:
+        value = self.category.data or ""
+        return Category(value) if value in set(Category) else None
+
+    @property
+    def typed(self) -> list[str]:
+        return (self.numbers.data or "").upper().replace(",", " ").replace("、", " ").split()
+
+
 class ReasonForm(Form):
     reason = StringField(
         lazy("Reason"),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.claims.models import EvidenceClass
 from blueprints.identity.models import Volunteer
+from blueprints.jobs.models import Job
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
 from core.db import Base, Blob
@@ -120,3 +121,78 @@ class CertificateFile(Base):
     certificate_id: Mapped[int] = mapped_column(ForeignKey("certificate.id"), unique=True)
     sha256: Mapped[str] = mapped_column(String(64))
     content: Mapped[bytes] = mapped_column(Blob, deferred=True)
+
+
+class BatchState(StrEnum):
+    """A batch of stamped certificates: put together by one person, issued by another."""
+
+    PREPARED = "prepared"
+    ISSUING = "issuing"  # decided; a task issues one after the other
+    ISSUED = "issued"
+    DECLINED = "declined"
+
+
+NEXT_BATCH_STATES: dict[BatchState, tuple[BatchState, ...]] = {
+    BatchState.PREPARED: (BatchState.ISSUING, BatchState.DECLINED),
+    BatchState.ISSUING: (BatchState.ISSUED,),
+    BatchState.ISSUED: (),
+    BatchState.DECLINED: (),
+}
+
+
+class Outcome(StrEnum):
+    """What became of one person of a batch."""
+
+    WAITING = "waiting"
+    ISSUED = "issued"
+    EMPTY = "empty"  # nothing effective in the period
+    UNCLAIMED = "unclaimed"  # nobody took over the account
+    OWN = "own"  # of whoever prepared or issued the batch: others decide on theirs
+    TOO_MANY = "too_many"  # more entries than one paper holds
+
+
+class CertificateBatch(Base):
+    """Stamped certificates of one organization for many people at once, of one period and category."""
+
+    __tablename__ = "certificate_batch"
+    __table_args__ = (
+        CheckConstraint("until_on >= from_on", name="ends_after_it_begins"),
+        CheckConstraint("(state = 'prepared') = (decided_at IS NULL)", name="decided_ones_say_when"),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="decided_ones_say_by_whom"),
+        CheckConstraint("state = 'declined' OR decided_by_id <> prepared_by_id", name="two_people_stamp"),
+        CheckConstraint("(state = 'declined') = (reason <> '')", name="refusals_give_a_reason"),
+        Index(None, "organization_id", "id"),
+    )
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    from_on: Mapped[date]
+    until_on: Mapped[date]
+    category: Mapped[Category | None]
+    state: Mapped[BatchState] = mapped_column(default=BatchState.PREPARED)
+    prepared_at: Mapped[datetime]
+    prepared_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    job: Mapped[Job | None] = relationship(lazy="raise_on_sql")
+
+
+class BatchMember(Base):
+    """One person of a batch, and the certificate that was issued to them."""
+
+    __tablename__ = "certificate_batch_member"
+    __table_args__ = (
+        UniqueConstraint("batch_id", "volunteer_id"),
+        CheckConstraint("(outcome = 'issued') = (certificate_id IS NOT NULL)", name="issued_ones_have_a_certificate"),
+    )
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("certificate_batch.id"))
+    volunteer_id: Mapped[int] = mapped_column(ForeignKey("volunteer.id"))
+    outcome: Mapped[Outcome] = mapped_column(default=Outcome.WAITING)
+    certificate_id: Mapped[int | None] = mapped_column(ForeignKey("certificate.id"), unique=True)
+
+    volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+    certificate: Mapped[Certificate | None] = relationship(lazy="raise_on_sql")

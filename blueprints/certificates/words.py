@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.certificates.models import CertificateKind, CertificateState
+from blueprints.certificates.models import BatchState, CertificateKind, CertificateState, Outcome
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -15,4 +15,19 @@ WORDS: dict[StrEnum, Any] = {
     CertificateState.DECLINED: lazy("Request declined"),
     CertificateState.SUPERSEDED: lazy("Replaced by a newer one"),
     CertificateState.REVOKED: lazy("Taken back by the issuer"),
+}
+# Apart, because members of two enums with the same value are the same key.
+BATCH_WORDS: dict[StrEnum, Any] = {
+    BatchState.PREPARED: lazy("Prepared, to be issued"),
+    BatchState.ISSUING: lazy("Being issued"),
+    BatchState.ISSUED: lazy("All issued"),
+    BatchState.DECLINED: lazy("Batch declined"),
+}
+OUTCOME_WORDS: dict[StrEnum, Any] = {
+    Outcome.WAITING: lazy("Waits its turn"),
+    Outcome.ISSUED: lazy("Certificate issued"),
+    Outcome.EMPTY: lazy("No effective entry in this period"),
+    Outcome.UNCLAIMED: lazy("Account not claimed yet"),
+    Outcome.OWN: lazy("Prepared or issued this batch, so others decide on theirs"),
+    Outcome.TOO_MANY: lazy("More entries than one paper holds; choose a shorter period"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select
 
-from blueprints.certificates.models import Certificate, CertificateFile, CertificateRow
+from blueprints.certificates.models import BatchMember, Certificate, CertificateFile, CertificateRow
 from blueprints.claims.models import (
     Absence,
     Claim,
@@ -319,6 +319,7 @@ SECTIONS: tuple[Section, ...] = (
         lambda person: CertificateFile.certificate_id.in_(person.certificates),
         hidden=("content",),  # each lies beside as a PDF
     ),
+    Section(lazy("Lists for certificates"), BatchMember, _volunteer(BatchMember.volunteer_id)),
     # what they were told
     Section(lazy("Messages"), Notice, _account(Notice.account_id), hidden=("values", "key"), printed=("at", "said")),
     Section(
@@ -361,7 +362,7 @@ CHECKS = lazy("What checks look into is about the offices that record; you are t
 LEFT_OUT: dict[str, Any] = dict.fromkeys(
     [
         *("calendar_day", "setting", "robot", "spot", "tablet", "post", "post_template", "series", "shortfall_answer"),
-        *("head_count", "import_batch", "import_template"),
+        *("head_count", "import_batch", "import_template", "certificate_batch"),
     ],
     OTHERS_WORK,
 ) | {

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from blueprints.certificates import actions as certificates
+from blueprints.certificates.models import CertificateBatch
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, marking, seeking
 from blueprints.claims.models import AbsenceKind, Act, Audience
@@ -92,6 +93,13 @@ def imported(world):
     return batch
 
 
+def put_together(world):
+    """A list of certificates that waits for whoever issues it."""
+    made = CertificateBatch(organization_id=world.station.id, prepared_by_id=world.chen.account_id, prepared_at=BEFORE)
+    made.from_on, made.until_on, made.reason = date(2099, 1, 1), date(2099, 12, 31), ""
+    return made
+
+
 @pytest.fixture
 def ids(world):
     """One row of everything, all of it belonging to the station in Nanhu."""
@@ -169,6 +177,7 @@ def ids(world):
         **ways_to_tell(world),
         "absence_id": absence.id,
         "batch_id": saved(imported(world)).id,
+        "list_id": saved(put_together(world)).id,
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
         **objected(record, world),
     }
