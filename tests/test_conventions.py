@@ -299,3 +299,16 @@ def test_every_model_stands_in_the_glossary():
     known = {name.strip() for row in glossary() for name in row[0].split(",")}
     missing = {mapper.class_.__name__ for mapper in Base.registry.mappers} - known
     assert missing == set()
+
+
+# --- words --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", CODE, ids=name_of)
+def test_no_words_hide_inside_an_f_string(path):
+    """What is translated there is found by no catalog, and stays English."""
+    for joined in ast.walk(ast.parse(path.read_text())):
+        if isinstance(joined, ast.JoinedStr):
+            calls = [node for node in ast.walk(joined) if isinstance(node, ast.Call)]
+            names = [getattr(call.func, "id", "") for call in calls]
+            assert not {"_", "ngettext", "lazy"} & set(names), f"{path.name}:{joined.lineno}"

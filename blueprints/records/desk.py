@@ -56,7 +56,7 @@ def _handed_in(shift_id: int, form: HandInForm) -> ResponseReturnValue:
     counted, sure = form.counted.data, form.sure.data
     count = len(actions.hand_in(shift_id, actor(), now=clock.now(), counted=counted, sure=sure))
     sentence = ngettext("The times of one person are handed in.", "The times of %(num)d people are handed in.", count)
-    flash(f"{sentence} {_('A second person confirms them.')}", "success")
+    flash(sentence + " " + _("A second person confirms them."), "success")
     return see_other(url_for(".hand_in", shift_id=shift_id))
 
 
@@ -88,7 +88,7 @@ def _confirmed(ids: list[int]) -> ResponseReturnValue:
     done = actions.confirm(ids, actor(), now=clock.now())
     minutes = display.minutes(sum(record.minutes for record in done))
     sentence = ngettext("One entry is confirmed.", "%(num)d entries are confirmed.", len(done))
-    flash(f"{sentence} {_('Together %(minutes)s.', minutes=minutes)}", "success")
+    flash(sentence + " " + _("Together %(minutes)s.", minutes=minutes), "success")
     return see_other(url_for(".queue"))
 
 

@@ -46,7 +46,7 @@ def series_of_post(post_id: int) -> list[tuple[Series, str]]:
 
 def _said(series: Series) -> str:
     hours = [words.hours(series, slot) for slot in queries.standing_slots(series)]
-    return f"{words.rhythm(series)} · {_(', ').join(hours)}"
+    return words.rhythm(series) + " · " + _(", ").join(hours)
 
 
 # --- a new series -------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def _page(series_id: int, form: Form | None = None) -> Response:
     common = barred.pop() if len(barred) == 1 else None
     said = [words.hours(series, slot) for slot in queries.standing_slots(series)]
     context: dict[str, Any] = {
-        "said": f"{words.rhythm(series)} · {_(', ').join(said)}",
+        "said": words.rhythm(series) + " · " + _(", ").join(said),
         "ticked": ticked,
         "common": common,
     }

@@ -38,15 +38,17 @@ def entries(client):
 
 
 CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
-CLERK |= {"/desk/screens"}
+CLERK |= {"/desk/screens", "/desk/imports"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
+ADMINISTRATOR |= {"/desk/imports", "/desk/risks"}
+CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks"}
 
 
 @pytest.mark.parametrize(
     ("who", "wanted"),
     [
         ("chen", CLERK),
-        ("wu", {"/desk/records", "/desk/disputes", "/desk/certificates"}),
+        ("wu", CONFIRMER),
         ("qian", ADMINISTRATOR),
         ("gu", CLERK),
     ],
