@@ -82,17 +82,18 @@ def test_imports_point_to_the_left(path):
 
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs", "seeking", "company", "shortness"]
+QUESTIONS += ["outgoing"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors", "tasks"]
 VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "attempts", "keys", "channels", "reminders", "sending"]
 VERBS += ["handovers", "parties", "shortfalls", "entering"]
-VIEWS = ["exchanges", "together", "shortage"]
+VIEWS = ["exchanges", "together", "shortage", "handing"]
 # A module beside the usual ones belongs to one of the layers; within a layer there is no circle.
 LAYERS = {
     name: number
     for number, names in enumerate(
         [
             ["models"],
-            ["words", "wording", "rules", "pattern", "paper"],
+            ["words", "wording", "rules", "pattern", "paper", "columns"],
             ["search", "forms", "change_forms"],
             # questions: what a page or a rule wants to know
             QUESTIONS,

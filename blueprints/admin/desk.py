@@ -77,6 +77,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Evidence asked for"), "/desk/check-requests", "info", waiting.evidence, (CLERK,)),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),
+        (_("Hand-over"), "/desk/hand-overs", "arrow", 0, (ADMINISTRATOR,)),
         (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
         (_("Screen and calendar"), "/desk/screens", "calendar", 0, (CLERK,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),

@@ -23,7 +23,7 @@ from blueprints.claims.models import (
     Watch,
 )
 from blueprints.disputes.models import Dispute, Proof, Step
-from blueprints.exchange.models import ImportRow
+from blueprints.exchange.models import HandoverItem, HandoverKind, ImportRow
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -320,6 +320,16 @@ SECTIONS: tuple[Section, ...] = (
         hidden=("content",),  # each lies beside as a PDF
     ),
     Section(lazy("Lists for certificates"), BatchMember, _volunteer(BatchMember.volunteer_id)),
+    Section(
+        lazy("What was handed over to the national system"),
+        HandoverItem,
+        lambda person: or_(
+            (HandoverItem.kind == HandoverKind.VOLUNTEERS) & (HandoverItem.subject_id == person.volunteer_id),
+            (HandoverItem.kind == HandoverKind.SERVICE) & HandoverItem.subject_id.in_(person.records),
+        ),
+        hidden=("fingerprint",),
+        printed=("at", "kind", "state", "reason"),
+    ),
     # what they were told
     Section(lazy("Messages"), Notice, _account(Notice.account_id), hidden=("values", "key"), printed=("at", "said")),
     Section(
@@ -362,7 +372,7 @@ CHECKS = lazy("What checks look into is about the offices that record; you are t
 LEFT_OUT: dict[str, Any] = dict.fromkeys(
     [
         *("calendar_day", "setting", "robot", "spot", "tablet", "post", "post_template", "series", "shortfall_answer"),
-        *("head_count", "import_batch", "import_template", "certificate_batch"),
+        *("head_count", "import_batch", "import_template", "certificate_batch", "handover_batch", "handover_mapping"),
     ],
     OTHERS_WORK,
 ) | {

@@ -170,6 +170,8 @@ OTHERS: dict[str, Any] = {
     "state": lazy("State"),
     "subject": lazy("What was changed"),
     "subject_id": lazy("Number of what was changed"),
+    "was_changed": lazy("Sent again with a change"),
+    "notice_ends_at": lazy("On public notice until"),
     "superseded_by_id": lazy("Replaced by"),
     "tablet_id": lazy("Number of the tablet"),
     "taken_id": lazy("Taken by the claim"),

@@ -143,3 +143,111 @@ class ImportTemplate(Base):
     fields: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # by the words of the column's head
     changed_at: Mapped[datetime]
     changed_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+
+
+# --- what goes ------------------------------------------------------------------------------------------------
+
+
+class HandoverKind(StrEnum):
+    """What the national system takes (条例 art. 19, 办法 art. 4)."""
+
+    VOLUNTEERS = "volunteers"
+    ORGANIZATIONS = "organizations"
+    PROJECTS = "projects"
+    SERVICE = "service"
+
+
+class HandoverFormat(StrEnum):
+    XLSX = "xlsx"
+    CSV = "csv"
+
+
+class HandoverState(StrEnum):
+    MAKING = "making"
+    MADE = "made"
+    DROPPED = "dropped"  # it was not handed over after all: its rows count as not sent
+
+
+NEXT_HANDOVER_STATES: dict[HandoverState, tuple[HandoverState, ...]] = {
+    HandoverState.MAKING: (HandoverState.MADE, HandoverState.DROPPED),
+    HandoverState.MADE: (HandoverState.DROPPED,),
+    HandoverState.DROPPED: (),
+}
+
+
+class HandoverBatch(Base):
+    """One file for the national system: what of a subtree is new there, was changed since, or was refused."""
+
+    __tablename__ = "handover_batch"
+    __table_args__ = (
+        CheckConstraint("NOT with_id_numbers OR reason <> ''", name="id_numbers_need_a_reason"),
+        CheckConstraint("count >= 0 AND unknown >= 0", name="counts_are_not_negative"),
+        Index(None, "organization_id", "id"),
+    )
+
+    kind: Mapped[HandoverKind]
+    format: Mapped[HandoverFormat]
+    state: Mapped[HandoverState] = mapped_column(default=HandoverState.MAKING)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    with_id_numbers: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    count: Mapped[int] = mapped_column(default=0)
+    unknown: Mapped[int] = mapped_column(default=0)  # rows of answers that belong to nothing in here
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"))
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
+    made_by: Mapped[Account] = relationship(lazy="raise_on_sql")
+    job: Mapped[Job | None] = relationship(lazy="raise_on_sql")
+
+
+class ItemState(StrEnum):
+    """How a row fared; one without an item was never sent."""
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+NEXT_ITEM_STATES: dict[ItemState, tuple[ItemState, ...]] = {
+    ItemState.SENT: (ItemState.ACCEPTED, ItemState.REFUSED),
+    ItemState.ACCEPTED: (ItemState.REFUSED, ItemState.SENT),  # told otherwise later, or sent again because it changed
+    ItemState.REFUSED: (ItemState.ACCEPTED, ItemState.SENT),
+}
+
+
+class HandoverItem(Base):
+    """What the national system last heard of one volunteer, organization, project or entry.
+
+    `fingerprint` is a keyed hash of what was sent, so that what changed since is sent again.
+    """
+
+    __tablename__ = "handover_item"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject_id"),
+        CheckConstraint("state <> 'refused' OR reason <> ''", name="refusals_say_why"),
+        Index(None, "batch_id", "state", "id"),
+    )
+
+    kind: Mapped[HandoverKind]
+    subject_id: Mapped[int]
+    batch_id: Mapped[int] = mapped_column(ForeignKey("handover_batch.id"))
+    state: Mapped[ItemState] = mapped_column(default=ItemState.SENT)
+    was_changed: Mapped[bool] = mapped_column(default=False)  # it had been sent before, and said something else
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    at: Mapped[datetime]
+
+
+class HandoverMapping(Base):
+    """The columns of a file as an organization, and what lies under it, hands them over."""
+
+    __tablename__ = "handover_mapping"
+    __table_args__ = (UniqueConstraint("organization_id", "kind"),)
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    kind: Mapped[HandoverKind]
+    columns: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # name, field, fixed, codes
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))

@@ -3,7 +3,15 @@
 from enum import StrEnum
 from typing import Any
 
-from blueprints.exchange.models import ImportKind, ImportState, RowState
+from blueprints.exchange.models import (
+    HandoverFormat,
+    HandoverKind,
+    HandoverState,
+    ImportKind,
+    ImportState,
+    ItemState,
+    RowState,
+)
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
@@ -29,4 +37,18 @@ ROW_WORDS: dict[StrEnum, Any] = {
     RowState.KNOWN: lazy("Here already"),
     RowState.APPLIED: lazy("Row entered"),
     RowState.UNDONE: lazy("Row taken back"),
+}
+HANDOVER_WORDS: dict[StrEnum, Any] = {
+    HandoverKind.VOLUNTEERS: lazy("Volunteers"),
+    HandoverKind.ORGANIZATIONS: lazy("Organizations"),
+    HandoverKind.PROJECTS: lazy("Projects (posts)"),
+    HandoverKind.SERVICE: lazy("Hours of service"),
+    HandoverFormat.XLSX: lazy("XLSX"),
+    HandoverFormat.CSV: lazy("CSV"),
+    HandoverState.MAKING: lazy("Being made"),
+    HandoverState.MADE: lazy("Handed over"),
+    HandoverState.DROPPED: lazy("Not handed over"),
+    ItemState.SENT: lazy("Sent"),
+    ItemState.ACCEPTED: lazy("Accepted"),
+    ItemState.REFUSED: lazy("Refused there"),
 }

@@ -357,7 +357,15 @@ def _drop_id_number(volunteer: Volunteer) -> None:
 WITHDRAWN: dict[Purpose, Callable[[Volunteer], None]] = {
     Purpose.LEAGUE: _drop_branch,
     Purpose.ID_NUMBER: _drop_id_number,
+    Purpose.HANDOVER: lambda _volunteer: None,  # nothing of it is kept here; it only goes no more
 }
+
+
+def agree_to_handover(account_id: int, *, now: datetime) -> None:
+    """Let one's own record be handed over to the national system from now on."""
+    lock(Account, account_id)
+    if not queries.live_consent(account_id, Purpose.HANDOVER):
+        agree(account_id, (Purpose.HANDOVER,), now=now)
 
 
 def give_id_number(volunteer_id: int, id_number: str, *, now: datetime) -> None:

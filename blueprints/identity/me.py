@@ -18,7 +18,7 @@ from blueprints.identity.forms import (
     ResidenceForm,
     VolunteerProfileForm,
 )
-from blueprints.identity.models import NEXT_STATES, Volunteer, VolunteerState
+from blueprints.identity.models import NEXT_STATES, Purpose, Volunteer, VolunteerState
 from blueprints.identity.pages import (
     chosen_place,
     details,
@@ -337,7 +337,22 @@ def end_other_sessions() -> ResponseReturnValue:
 def consents() -> ResponseReturnValue:
     volunteer = queries.volunteer_of(_me())
     given = queries.consents(_me())
-    return respond("identity/consents.html", consents=given, volunteer=volunteer, own=set(actions.WITHDRAWN))
+    return respond(
+        "identity/consents.html",
+        consents=given,
+        volunteer=volunteer,
+        own=set(actions.WITHDRAWN),
+        handed_over=any(each.purpose is Purpose.HANDOVER and not each.withdrawn_at for each in given),
+        texts=texts(),
+    )
+
+
+@bp.post("/me/consents/handover")
+@volunteer_only
+def agree_to_handover() -> ResponseReturnValue:
+    actions.agree_to_handover(_me(), now=clock.now())
+    flash(_("Thank you. Your effective minutes go to the national system with the next file."), "success")
+    return see_other(url_for(".consents"))
 
 
 @bp.post("/me/consents/<int:consent_id>/withdrawal")

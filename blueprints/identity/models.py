@@ -254,6 +254,7 @@ class Purpose(StrEnum):
     ID_NUMBER = "id_number"
     LEAGUE = "league"
     LOCATION = "location"
+    HANDOVER = "handover"
 
 
 class Consent(Base):

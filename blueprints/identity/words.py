@@ -66,6 +66,7 @@ WORDS: dict[StrEnum, Any] = {
     Purpose.LOCATION: lazy("Comparing my phone's place with the station when I check in"),
     GuardianMethod.IN_PERSON: lazy("In person at the station"),
     GuardianMethod.SIGNED_PAPER: lazy("On signed paper"),
+    Purpose.HANDOVER: lazy("Handing my record over to the national system"),
     SlipPurpose.CLAIM: lazy("Take over the account"),
     SlipPurpose.PASSWORD: lazy("Set a new password"),
     SlipPurpose.PHONE: lazy("Change the phone number"),
@@ -164,6 +165,24 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
                     "check-in. Nobody is refused for it: a long distance is only a reason to ask. Clerks and "
                     "confirmers see the distance, never the place; the place itself is erased after a set number "
                     "of days. You can withdraw this at any time; then distances and places are erased at once."
+                ),
+            ),
+        ),
+    ),
+    Purpose.HANDOVER: (
+        Agreement(
+            "1",
+            (
+                lazy(
+                    "You can volunteer without this. If you agree, your registration (name, gender, date of birth, "
+                    "phone number, volunteer number, area of residence) and your effective minutes are handed over to "
+                    "the national information system for volunteer service (中国志愿服务网), so that they are found "
+                    "there, too. Corrections are handed over as well."
+                ),
+                lazy(
+                    "If you gave your ID number here, it goes along only when an administrator needs it and writes "
+                    "down why. You can withdraw this at any time: from then on nothing more is handed over. What was "
+                    "handed over before is in the hands of that system."
                 ),
             ),
         ),

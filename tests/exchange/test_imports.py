@@ -431,32 +431,28 @@ def test_a_batch_of_registrations_is_taken_back_but_not_from_who_has_come(world,
     assert came.closed_at is None
 
 
-def test_hours_are_taken_back_whole_as_long_as_none_counts(world, city):
+def test_hours_are_taken_back_whole_as_long_as_their_notice_lasts(world, city):
     batch = approved(world, hours_of(world), city)
-    make_pending(batch)
+    work()
     actions.undo(batch.id, world.qian, reason="传错文件", now=NOW)
     db.session.commit()
     work()
     assert batch.state is S.UNDONE
     assert {record.state for record in entries()} == {RecordState.RETURNED}
+    assert records.end_notices(NOW + timedelta(days=30)) == 0
     again = tried(world, hours_of(world))
     assert {row.state for row in rows(again)} == {R.READY}
-
-
-def make_pending(batch):
-    """Enter the rows of a batch, and leave the confirming to people."""
-    for row in rows(batch):
-        entering._enter_row(batch, row)
-    entering._all_entered(batch.id)
-    job = db.session.get_one(Job, batch.job_id)
-    job.state, job.started_at, job.ended_at = JobState.DONE, NOW, NOW
-    db.session.commit()
 
 
 def test_hours_that_count_are_not_taken_back_in_bulk(world, city):
     batch = approved(world, hours_of(world), city)
     work()
+    assert {record.state for record in entries()} == {RecordState.NOTICE}  # nobody here saw these minutes
+    assert db.session.scalar(select(func.count()).select_from(LedgerEntry)) == 0
+    assert records.end_notices(NOW + timedelta(days=30)) == 2
+    db.session.commit()
     assert queries.effective_count(batch.id) == 2
+    assert {entry.evidence for entry in db.session.scalars(select(LedgerEntry))} == {EvidenceClass.D}
     with pytest.raises(Refusal, match="count already"):
         actions.undo(batch.id, world.qian, reason="x", now=NOW)
 

@@ -13,7 +13,15 @@ from blueprints.disputes import actions as disputes
 from blueprints.disputes import queries as disputed
 from blueprints.disputes import reporting
 from blueprints.disputes.models import DisputeKind
-from blueprints.exchange.models import ImportBatch, ImportKind
+from blueprints.exchange.models import (
+    HandoverBatch,
+    HandoverFormat,
+    HandoverItem,
+    HandoverKind,
+    HandoverState,
+    ImportBatch,
+    ImportKind,
+)
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -100,6 +108,14 @@ def put_together(world):
     return made
 
 
+def handed_over(world):
+    """A row of a file for the national system."""
+    batch = HandoverBatch(kind=HandoverKind.PROJECTS, format=HandoverFormat.CSV, organization_id=world.station.id)
+    batch.made_at, batch.made_by_id, batch.state = BEFORE, world.qian.account_id, HandoverState.MADE
+    saved(batch)
+    return saved(HandoverItem(kind=batch.kind, subject_id=1, batch_id=batch.id, fingerprint="x", at=BEFORE))
+
+
 @pytest.fixture
 def ids(world):
     """One row of everything, all of it belonging to the station in Nanhu."""
@@ -176,6 +192,9 @@ def ids(world):
         **checked(world),
         **ways_to_tell(world),
         "absence_id": absence.id,
+        "hand_over_id": (item := handed_over(world)).batch_id,
+        "sent_id": item.id,
+        "kind": "volunteers",
         "batch_id": saved(imported(world)).id,
         "list_id": saved(put_together(world)).id,
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
