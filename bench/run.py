@@ -1,20 +1,22 @@
 """Every figure of bench/README.md in one run: `python -m bench.run`, with `wrk` on the path; `--quick` takes a quarter.
 
-Everything happens on databases of its own in a temporary folder and on 127.0.0.1, first with SQLite, then with
-PostgreSQL (tests/postgres.py starts one). Product and floor are measured in turns, so that a drift of the machine's
-speed meets both: read the ratios, and `cpu` before `rps` when the machine has other work.
+A measurement that breaks is told as a line like the others, and the rest goes on; with `--into FILE` each line is kept
+in a table as soon as it is found. Everything happens on databases of its own in a temporary folder and on 127.0.0.1,
+first with SQLite, then with PostgreSQL (tests/postgres.py starts one). Product and floor are measured in turns, so that
+a drift of the machine's speed meets both: read the ratios, and `cpu` before `rps` when the machine has other work.
 """
 
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -60,52 +62,78 @@ class Run:
     app: App
     floor: int = 0
     server: int = 0
-    rows: list[tuple[str, str, str]] = field(default_factory=list)
+    into: Path | None = None
 
     def told(self, what: str, found: str, goal: str) -> None:
-        self.rows.append((what, found, goal))
         print(f"{self.name:<11} {what:<52} {found}   (goal: {goal})", flush=True)
+        if self.into:
+            with self.into.open("a", encoding="utf-8") as table:
+                table.write(f"| {self.name} | {what} | {found} | {goal} |\n")
+
+    def tries(self, *measurements: Callable[["Run"], None]) -> None:
+        """Each of them, with the seconds it took; what one of them breaks is told, and the next one is tried."""
+        for measure in measurements:
+            began, load_then = time.perf_counter(), os.getloadavg()[0]
+            try:
+                measure(self)
+            except (Exception, SystemExit) as error:  # a run of many minutes does not end for one figure
+                self.told(f"{measure.__name__} BROKE", f"{type(error).__name__}: {str(error)[:200]}", "-")
+            took = time.perf_counter() - began
+            print(f"{'':<11} {measure.__name__}: {took:.0f} s, load {load_then:.1f} before", flush=True)
 
 
 def main() -> None:
     asked = _arguments()
-    scale = QUICK if asked.quick else Scale()
-    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start", flush=True)
+    scale, began = QUICK if asked.quick else Scale(), time.perf_counter()
+    if not shutil.which("wrk"):
+        sys.exit("wrk is not installed: apt-get install wrk, or your system's way.")
+    head = f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} at the start, {scale.records:,} records"
+    print(head, flush=True)
+    if asked.into:
+        asked.into.write_text(f"{head}\n\n| database | what | found | goal |\n|---|---|---|---|\n", encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="rengang-bench-") as folder, ExitStack() as stack:
         reference = Path(folder) / "sqlite"
         for name in [asked.only] if asked.only else ["sqlite", "postgresql"]:
             url = stack.enter_context(postgres.running(durable=True)) if name == "postgresql" else ""
-            everything(name, url, Path(folder) / name, reference, scale)
-    print(f"load {os.getloadavg()[0]:.1f} at the end")
+            run = prepared(name, url, Path(folder) / name, scale)
+            run.into = asked.into
+            everything(run, reference)
+    print(f"load {os.getloadavg()[0]:.1f} at the end, {(time.perf_counter() - began) / 60:.0f} minutes in all")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m bench.run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the records, and shorter rounds")
-    parser.add_argument("--only", choices=["sqlite"], help="leave PostgreSQL out; the floor needs SQLite in any case")
+    parser.add_argument("--only", choices=["sqlite", "postgresql"], help="leave the other database out")
+    parser.add_argument("--into", type=Path, metavar="FILE", help="keep every line in a table, in Markdown")
     return parser.parse_args()
 
 
-def everything(name: str, url: str, folder: Path, reference: Path, scale: Scale) -> None:
+def prepared(name: str, url: str, folder: Path, scale: Scale) -> Run:
+    """A database of this kind with everything in it."""
     folder.mkdir()
-    environment = os.environ | {"INSTANCE_PATH": str(folder), "WORKER": "off", "LOG": os.devnull}
-    environment |= {"DATABASE_URL": url} if url else {}
-    seconds = seeded(environment, VOLUNTEERS, SHIFTS, scale.records)
-    run = Run(name, environment, folder, scale, people.application(environment))
-    run.told(f"seed of {scale.records:,} records", f"{seconds:.0f} s", "60 s for 1,000,000")
-    if name == "sqlite":
-        growth(run)
-    database = str(reference / "rengang.db")
-    with serving(["bench.floor", database, str(FLOOR)], environment, FLOOR) as run.floor:
+    environment = os.environ | {"INSTANCE_PATH": str(folder), "WORKER": "off", "LOG": os.devnull, "DATABASE_URL": url}
+    return Run(name, environment, folder, scale, people.application(environment))
+
+
+def everything(run: Run, reference: Path) -> None:
+    run.tries(seed)
+    if run.name == "sqlite":
+        run.tries(growth)
+    with serving(["bench.floor", str(floor_database(reference)), str(FLOOR)], run.environment, FLOOR) as run.floor:
         with product(run):
-            pages(run)
-            claims(run)
-            arrivals(run)
-            race(run)
-            run.told("memory after all this (PSS)", f"{memory_mib(run.server)} MiB", "250 MB")
+            run.tries(pages, claims, arrivals, race, memory)
         with product(run):
-            open_lists(run)
-            browser(run)
+            run.tries(open_lists, browser)
+
+
+def floor_database(folder: Path) -> Path:
+    """The database of the product on SQLite, or one as good if only PostgreSQL is measured."""
+    database = folder / "rengang.db"
+    if not database.exists():
+        folder.mkdir()
+        seeded(os.environ | {"INSTANCE_PATH": str(folder), "DATABASE_URL": ""}, VOLUNTEERS, SHIFTS, QUICK.records)
+    return database
 
 
 @contextmanager
@@ -115,6 +143,11 @@ def product(run: Run) -> Iterator[None]:
 
 
 # --- the data -------------------------------------------------------------------------------------------------
+
+
+def seed(run: Run) -> None:
+    seconds = seeded(run.environment, VOLUNTEERS, SHIFTS, run.scale.records)
+    run.told(f"seed of {run.scale.records:,} records", f"{seconds:.0f} s", "60 s for 1,000,000")
 
 
 def seeded(environment: dict[str, str], volunteers: int, shifts: int, records: int) -> float:
@@ -215,6 +248,10 @@ def race(run: Run) -> None:
     standing = people.standing(run.app, shift)
     found = f"answers {dict(answers)}, {standing}, slowest {slowest:.1f} s, all in {total:.1f} s"
     run.told(f"{run.scale.crowd} people claim 10 places at once", found, "10 hold, every answer 303, 5 s")
+
+
+def memory(run: Run) -> None:
+    run.told("memory after all this (PSS)", f"{memory_mib(run.server)} MiB", "250 MB")
 
 
 def open_lists(run: Run) -> None:

@@ -149,19 +149,21 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory(prefix="rengang-crashes-") as parent, postgres.running() as careless:
         place = Path(parent)
-        found = {
-            "server on SQLite": at_the_server(place / "sqlite", "", rounds),
-            "server on PostgreSQL": at_the_server(place / "server", careless, rounds),
-            "durable PostgreSQL": at_postgresql(place / "postgresql", rounds),
-        }
-    for what, outcomes in found.items():
-        done, open_ = sum(o.done for o in outcomes), sum(o.unanswered for o in outcomes)
-        faults = [fault for outcome in outcomes for fault in outcome.faults]
-        print(
-            f"{what}: {rounds} times, {done} answered as done before, {open_} without an answer, {len(faults)} faults"
-        )
-        print("\n".join(faults[:10]))
-    sys.exit(any(outcome.faults for outcomes in found.values() for outcome in outcomes))
+        faulty = [
+            told("server on SQLite", at_the_server(place / "sqlite", "", rounds)),
+            told("server on PostgreSQL", at_the_server(place / "server", careless, rounds)),
+            told("durable PostgreSQL", at_postgresql(place / "postgresql", rounds)),
+        ]
+    sys.exit(any(faulty))
+
+
+def told(what: str, outcomes: Sequence[Outcome]) -> bool:
+    """Print what was found; returns whether anything was wrong."""
+    done, open_ = sum(o.done for o in outcomes), sum(o.unanswered for o in outcomes)
+    faults = [fault for outcome in outcomes for fault in outcome.faults]
+    print(f"{what}: {len(outcomes)} times, {done} done before, {open_} without an answer, {len(faults)} faults")
+    print("\n".join(faults[:10]), flush=True)
+    return bool(faults)
 
 
 if __name__ == "__main__":
