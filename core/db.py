@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from functools import cache
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar, cast
 
 from flask import has_request_context, request
@@ -276,15 +277,15 @@ class Rows(Question):
     def __init__(self, models: Sequence[type[Base]], query: Select[Any]) -> None:
         """`query` selects the tables of the models, in this order."""
         super().__init__(query)
-        self._models = models
+        ends = list(accumulate((len(model.__table__.columns) for model in models), initial=0))
+        self._parts = [(model, slice(*span)) for model, span in zip(models, pairwise(ends), strict=True)]
 
     def objects(self, **values: Any) -> list[tuple[Any, ...]]:
         """One object for each model in each row; one that the session has already says from now on what was read."""
-        found = []
-        for row in self.within(**values):
-            rest = iter(row)
-            found.append(tuple(_known(model, {name: next(rest) for name in _names(model)}) for model in self._models))
-        return found
+        return [
+            tuple(_known(model, dict(zip(_names(model), row[part], strict=True))) for model, part in self._parts)
+            for row in self.within(**values)
+        ]
 
 
 def put(row: Base) -> None:
@@ -399,21 +400,29 @@ class _Written:
     def __init__(self, statement: Select[Any] | Insert | Update, dialect: Dialect) -> None:
         words = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
         self._text, self._order, self._fixed = words.string, words.positiontup, words.params
-        kinds = {name: value.type.dialect_impl(dialect) for name, value in words.binds.items()}
-        self._into = {name: kind.bind_processor(dialect) or _as_it_is for name, kind in kinds.items()}
+        kinds = {name: words.binds[name].type.dialect_impl(dialect) for name in words.params}
+        self._into = [(name, way) for name, kind in kinds.items() if (way := kind.bind_processor(dialect))]
         columns = statement.selected_columns if isinstance(statement, Select) else ()
-        answers = [column.type.dialect_impl(dialect) for column in columns]
-        self._out_of = [kind.result_processor(dialect, None) or _as_it_is for kind in answers]
+        answers = enumerate(column.type.dialect_impl(dialect) for column in columns)
+        self._out_of = [(n, way) for n, kind in answers if (way := kind.result_processor(dialect, None))]
 
     def ask(self, connection: Any, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         with closing(connection.cursor()) as cursor:
             self.put_to(cursor, values)
             rows = cursor.fetchall()
-        return [tuple(read(value) for read, value in zip(self._out_of, row, strict=True)) for row in rows]
+        return [self._read(row) for row in rows]
+
+    def _read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """Most values are what the driver gives; only the others are looked at."""
+        values = list(row)
+        for place, way in self._out_of:
+            values[place] = way(values[place])
+        return tuple(values)
 
     def put_to(self, cursor: Any, values: dict[str, Any]) -> None:
-        into = self._into
-        given = {name: into[name](value) for name, value in (self._fixed | values).items()}
+        given = self._fixed | values
+        for name, way in self._into:
+            given[name] = way(given[name])
         cursor.execute(self._text, [given[name] for name in self._order] if self._order else given)
 
 
@@ -425,7 +434,3 @@ def _in_the_words_of_sqlalchemy(dialect: Dialect) -> Iterator[None]:
         yield
     except driver.Error as error:
         raise DBAPIError.instance(None, None, error, driver.Error, dialect=dialect) from error
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
