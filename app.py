@@ -70,6 +70,9 @@ from blueprints.series import desk as series_desk
 from blueprints.series import months as series_months
 from blueprints.series import routes as series_routes
 from blueprints.series import words as series_words
+from blueprints.supplements import desk as supplements_desk
+from blueprints.supplements import routes as supplements_routes
+from blueprints.supplements import words as supplements_words
 from core import config, display, health, i18n, pictures, prefs, security, words
 from core.assets import Assets
 from core.db import db
@@ -95,6 +98,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     claims_shortage.bp,
     records_routes.bp,
     records_desk.bp,
+    supplements_routes.bp,
+    supplements_desk.bp,
     disputes_routes.bp,
     disputes_desk.bp,
     reports.bp,
@@ -134,6 +139,7 @@ AREAS_WITH_WORDS = (
     rollcall_words,
     kiosk_words,
     records_words,
+    supplements_words,
     disputes_words,
     admin_words,
 )

@@ -70,6 +70,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Tablets"), "/desk/tablets", "checkin", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records + waiting.corrections, (CONFIRMER,)),
         (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
+        (_("Supplements"), "/desk/supplements", "record", waiting.supplements, (CLERK, CONFIRMER)),
         *_objections(waiting.objections),
         (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),
         *_reports(waiting.reports),
@@ -125,6 +126,7 @@ def home() -> ResponseReturnValue:
     waiting = _waiting()
     counts = {
         "to_decide": waiting.disputes,
+        "to_vouch": waiting.supplements,
         "to_confirm": waiting.records,
         "to_approve": waiting.registrations,
         "to_answer": waiting.requests,

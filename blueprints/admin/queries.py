@@ -32,6 +32,9 @@ from blueprints.organizations.models import Division, Limit, Organization, Setti
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from blueprints.records.models import NOT_YET, Correction, CorrectionState, RecordState, ServiceRecord
 from blueprints.rollcall import queries as rollcall
+from blueprints.supplements import queries as supplements
+from blueprints.supplements.actions import LOOK
+from blueprints.supplements.models import Supplement, SupplementState
 from core import clock
 from core.actor import Actor, Role
 from core.audit import AuditEntry
@@ -80,6 +83,7 @@ class Waiting:
     tablet_acts: int = 0
     reports: int = 0
     evidence: int = 0
+    supplements: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -106,6 +110,7 @@ def waiting(actor: Actor) -> Waiting:
         rollcall.open_ids(actor),
         reported.waiting(actor),
         _evidence(actor),
+        _supplements(actor),
     )
     counts = [_capped(rows) for rows in (entries, people, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
@@ -135,6 +140,12 @@ def _papers(actor: Actor) -> CompoundSelect[int]:
     return to_check.union_all(
         asked.where(organizations.under(confirmer), Certificate.state == CertificateState.CHECKED)
     )
+
+
+def _supplements(actor: Actor) -> Select[int]:
+    """Time outside a shift that somebody of the organization has to look at."""
+    waits = supplements.within(actor.reach(*LOOK)).order_by(None).with_only_columns(Supplement.id)
+    return waits.where(Supplement.state == SupplementState.REQUESTED, Supplement.stated_by_id != actor.account_id)
 
 
 def _corrections(actor: Actor) -> Select[int]:

@@ -59,6 +59,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.RISK_ATTEMPTS: lazy("Risk: refused so often (times)"),
     Limit.EVIDENCE_WORKING_DAYS: lazy("Evidence for a spot check is due within (working days)"),
     Limit.RISK_DAYS: lazy("Risk: how far back people's entries are held against each other (days)"),
+    Limit.SUPPLEMENT_DAYS: lazy("Time outside a shift can be asked for within (days)"),
     Limit.NOTICE_WORKING_DAYS: lazy("A public notice lasts (working days)"),
     Limit.REPORT_DAYS: lazy("Reports of registrations are kept after their end (days)"),
 }
@@ -104,6 +105,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.RISK_ATTEMPTS: lazy("Whoever is refused so often is shown to the level above."),
     Limit.EVIDENCE_WORKING_DAYS: lazy("After that the organization is shown as overdue."),
     Limit.RISK_DAYS: lazy("Shares and counts of one person are taken over so many days."),
+    Limit.SUPPLEMENT_DAYS: lazy("Nobody can vouch well for what is further back."),
     Limit.NOTICE_WORKING_DAYS: lazy(
         "So long entries that nobody saw, imports and honours are open to objections before they count."
     ),
@@ -217,6 +219,15 @@ ACTIONS: dict[str, Any] = {
     "confirmed": lazy("confirmed an entry"),
     "approved": lazy("approved an entry of a long day"),
     "returned": lazy("returned an entry"),
+    "entered": lazy("made an entry that belongs to no shift"),
+    "notice ended": lazy("a public notice ended, and the entry counts"),
+    "supplement stated": lazy("stated time outside a shift"),
+    "supplement agreed to": lazy("agreed to what a clerk stated for them"),
+    "supplement answered": lazy("answered a question about time outside a shift"),
+    "supplement withdrawn": lazy("took back a request for time outside a shift"),
+    "supplement vouched for": lazy("vouched for time outside a shift"),
+    "supplement questioned": lazy("asked for more about time outside a shift"),
+    "supplement declined": lazy("declined time outside a shift"),
     "tablet added": lazy("added a tablet"),
     "tablet code made": lazy("made a new code for a tablet"),
     "tablet paired": lazy("a tablet was paired"),

@@ -14,6 +14,7 @@ from blueprints.identity.models import Account, Volunteer
 from blueprints.messages import words as messages
 from blueprints.messages.models import Notice
 from blueprints.organizations.models import Division, Organization
+from blueprints.supplements.models import SupplementPicture
 from core import masks
 from core.db import Base, db
 
@@ -104,6 +105,13 @@ def files(person: Person) -> list[tuple[str, Any, int]]:
     found = [(f"certificates/{number}.pdf", CertificateFile.content, id) for id, number in db.session.execute(papers)]
     pictures = [
         (f"disputes/{id}.{kind.rpartition('/')[2]}", Proof.content, id) for id, kind in db.session.execute(proofs)
+    ]
+    proving = select(SupplementPicture.id, SupplementPicture.content_type).where(
+        SupplementPicture.supplement_id.in_(person.supplements), SupplementPicture.content.is_not(None)
+    )
+    pictures += [
+        (f"supplements/{id}.{kind.rpartition('/')[2]}", SupplementPicture.content, id)
+        for id, kind in db.session.execute(proving.order_by(SupplementPicture.id))
     ]
     return [*found, *pictures]
 

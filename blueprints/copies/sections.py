@@ -50,6 +50,7 @@ from blueprints.records.models import (
     ServiceRecord,
 )
 from blueprints.rollcall.models import OfflineAct
+from blueprints.supplements.models import Supplement, SupplementPicture
 from core import masks
 from core.audit import AuditEntry
 from core.db import Base
@@ -82,6 +83,10 @@ class Person:
     @property
     def disputes(self) -> Select[int]:
         return select(Dispute.id).where(Dispute.record_id.in_(self.records))
+
+    @property
+    def supplements(self) -> Select[int]:
+        return select(Supplement.id).where(Supplement.volunteer_id == self.volunteer_id)
 
     @property
     def certificates(self) -> Select[int]:
@@ -283,6 +288,18 @@ SECTIONS: tuple[Section, ...] = (
             "key",
         ),  # as the file had it; what was taken over stands in the records
         printed=("batch_id", "number", "state"),
+    ),
+    Section(
+        lazy("Time outside a shift"),
+        Supplement,
+        _volunteer(Supplement.volunteer_id),
+        printed=("stated_at", "title", "started_at", "minutes", "state"),
+    ),
+    Section(
+        lazy("Pictures for time outside a shift"),
+        SupplementPicture,
+        lambda person: SupplementPicture.supplement_id.in_(person.supplements),
+        hidden=("content",),  # each lies beside as a picture
     ),
     Section(
         lazy("Disputes"),

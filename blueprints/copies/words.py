@@ -64,6 +64,7 @@ DEEDS: dict[str, Any] = {
     "rejected": lazy("rejected"),
     "appealed": lazy("appealed"),
     "filed": lazy("filed"),
+    "stated": lazy("stated"),
     "sms_agreed": lazy("agreed to text messages"),
 }
 OTHERS: dict[str, Any] = {
@@ -75,6 +76,9 @@ OTHERS: dict[str, Any] = {
     "problems": lazy("Problems"),
     "content_type": lazy("Type of the content"),
     "dispute_id": lazy("Number of the dispute"),
+    "supplement_id": lazy("Number of the request"),
+    "voucher_name": lazy("Who can vouch"),
+    "question": lazy("Asked by the organization"),
     "levels": lazy("Levels above"),
     "size": lazy("Size in bytes"),
     "step": lazy("Step"),

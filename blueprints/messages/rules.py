@@ -35,6 +35,7 @@ _FIRST_WORDS = {
     "handover": Topic.CHANGES,
     "places": Topic.CHANGES,
     "record": Topic.RECORDS,
+    "supplement": Topic.RECORDS,
     "attendance": Topic.RECORDS,
     "job": Topic.RECORDS,
     "dispute": Topic.RECORDS,

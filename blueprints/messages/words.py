@@ -124,6 +124,16 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(minutes)s for “%(title)s”, %(when)s, are agreed to. Because nobody was checked in and out by the system at "
         "the time, they stand on public notice, and count after %(until)s unless somebody objects."
     ),
+    K.SUPPLEMENT_PROPOSED: lazy(
+        "%(organization)s stated %(minutes)s for you that were no shift: “%(title)s”, %(when)s. Please say whether "
+        "that is true; nothing happens before you do."
+    ),
+    K.SUPPLEMENT_REFUSED: lazy("The person did not agree to what you stated for them: “%(title)s”, %(when)s."),
+    K.SUPPLEMENT_VOUCHED: lazy(
+        "The organization vouched for “%(title)s”, %(when)s, %(minutes)s. The level above decides on it."
+    ),
+    K.SUPPLEMENT_QUESTION: lazy("About “%(title)s”, %(when)s, the organization asks: %(reason)s Please answer."),
+    K.SUPPLEMENT_DECLINED: lazy("“%(title)s”, %(when)s, was not vouched for: %(reason)s"),
     K.RECORD_ENTERED: lazy(
         "%(organization)s entered %(minutes)s for you that belong to no shift: “%(title)s”, %(when)s. "
         "If you did not serve there, say so on your record at once."

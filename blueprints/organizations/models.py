@@ -140,6 +140,7 @@ class Limit(StrEnum):
     NOTICE_WORKING_DAYS = "notice_working_days"
     REPORT_DAYS = "report_days"
     EVIDENCE_WORKING_DAYS = "evidence_working_days"
+    SUPPLEMENT_DAYS = "supplement_days"
 
 
 # Defaults and their allowed span. Sources: 办法 art. 11 (10 working days); the others are practice, see docs/decisions.
@@ -179,6 +180,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.RISK_AGE_CROWD: (5, 2, 1000),
     Limit.RISK_ATTEMPTS: (3, 2, 100),
     Limit.RISK_DAYS: (30, 7, 365),
+    Limit.SUPPLEMENT_DAYS: (30, 1, 365),
     Limit.NOTICE_WORKING_DAYS: (3, 3, 20),  # 2012 办法: at least three working days
     Limit.REPORT_DAYS: (180, 30, 1095),
     Limit.EVIDENCE_WORKING_DAYS: (5, 1, 30),

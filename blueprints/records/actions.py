@@ -199,11 +199,8 @@ def enter(
     `stated_by`, `recorders` and `vouched_by` are accounts; whoever calls has checked that they may. A rule that is
     broken is a Refusal, in the order: times, minutes, person, day, overlaps.
     """
-    person = lock(Volunteer, facts.volunteer_id)
+    person = judge(facts, source, now=now)
     organization = db.session.get_one(Organization, facts.organization_id)
-    _refuse_times(facts, now)
-    _refuse_person(person, facts, source)
-    _refuse_day(facts)
     record = _stated(facts, source, organization)
     record.handed_in_at, record.handed_in_by_id = now, stated_by
     record.due_on = workdays.after(clock.today(now), organizations.limit(Limit.CONFIRM_WORKING_DAYS))
@@ -220,6 +217,15 @@ def _keep(record: ServiceRecord, recorders: Iterable[int]) -> None:
     db.session.flush()
     for account_id in sorted(recorders):
         db.session.add(Recorder(record_id=record.id, account_id=account_id))
+
+
+def judge(facts: Facts, source: RecordSource, *, now: datetime) -> Volunteer:
+    """Refuse what cannot be true or stands already; returns the person, locked."""
+    person = lock(Volunteer, facts.volunteer_id)
+    _refuse_times(facts, now)
+    _refuse_person(person, facts, source)
+    _refuse_day(facts)
+    return person
 
 
 def _refuse_times(facts: Facts, now: datetime) -> None:

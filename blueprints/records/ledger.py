@@ -18,7 +18,8 @@ def credit(record: ServiceRecord, *, now: datetime) -> LedgerEntry:
     """Let an entry count that has just become effective."""
     db.session.flush()  # the guard looks at the state of the record
     entry = _entry(record, EntryKind.CREDIT, record.minutes, now)
-    entry.author_id = record.handed_in_by_id
+    vouched = record.source is RecordSource.SUPPLEMENT  # its owner may have stated it, and stands behind no credit
+    entry.author_id = (record.confirmed_by_id or 0) if vouched else record.handed_in_by_id
     entry.approver_id = record.approved_by_id or record.confirmed_by_id or 0
     entry.text_hash = document_hash(record)
     return _added(entry)

@@ -43,12 +43,16 @@ from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
 from blueprints.messages.models import PushSubscription, Robot, RobotKind
 from blueprints.posts import actions as posts
+from blueprints.posts.models import Category
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.rollcall import actions as rollcall
 from blueprints.rollcall.models import OfflineAct
 from blueprints.series import actions as series
 from blueprints.series.models import Series, Slot
+from blueprints.supplements import actions as supplements
+from blueprints.supplements import queries as supplemented
+from blueprints.supplements.actions import Stated
 from core.actor import Role
 from core.db import db
 from core.workdays import CalendarDay, DayKind
@@ -199,7 +203,18 @@ def ids(world):
         "list_id": saved(put_together(world)).id,
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
         **objected(record, world),
+        **stated(world),
     }
+
+
+def stated(world):
+    """Time outside a shift that Lin asked for, with its picture."""
+    starts = START + 75 * HOUR
+    facts = records.Facts(world.lin.id, world.station.id, "台风值守", Category.EMERGENCY, "值守", "体育馆", "陈站长",
+                          starts, starts + HOUR, 60)  # fmt: skip
+    made = supplements.ask(Stated(facts, "来不及", b"picture"), actor_of(world.lin), now=starts + 2 * HOUR)
+    db.session.commit()
+    return {"supplement_id": made.id, "picture_id": supplemented.pictures(made.id)[0].id}
 
 
 def objected(record, world):
