@@ -151,10 +151,15 @@ def _blocks(lines: Sequence[Line]) -> list[paper.Block]:
     return [
         paper.Block(
             organization,
-            [paper.Served(ln.served_on, ln.title, str(say(ln.category)), ln.evidence, ln.minutes) for ln in some],
+            [paper.Served(ln.served_on, _title(ln), str(say(ln.category)), ln.evidence, ln.minutes) for ln in some],
         )
         for organization, some in groupby(lines, key=lambda line: line.organization)
     ]
+
+
+def _title(line: Line) -> str:
+    """What was done; a paper does not keep back that its own holder says it is not right."""
+    return str(_("%(title)s (in dispute)", title=line.title)) if line.is_disputed else line.title
 
 
 # --- issuing --------------------------------------------------------------------------------------------------

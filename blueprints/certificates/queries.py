@@ -14,6 +14,7 @@ from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
+from blueprints.records import queries as records
 from blueprints.records.models import EntryKind, LedgerEntry, ServiceRecord
 from core.db import db
 
@@ -43,6 +44,7 @@ class Line:
     served_on: date
     evidence: EvidenceClass
     minutes: int
+    is_disputed: bool  # its owner says that it is not right, and nobody has decided on that
 
 
 def lines(volunteer_id: int, span: Span) -> list[Line]:
@@ -53,14 +55,15 @@ def lines(volunteer_id: int, span: Span) -> list[Line]:
     )
     told = (Organization.id, Organization.name, ServiceRecord.title, ServiceRecord.category, ServiceRecord.served_on)
     found = (
-        select(ServiceRecord.id, *told, credit.c.evidence, worth.c.minutes)
+        select(ServiceRecord.id, *told, credit.c.evidence, worth.c.minutes, records.is_disputed())
         .join(worth, worth.c.record_id == ServiceRecord.id)
         .join(credit, (credit.c.record_id == ServiceRecord.id) & (credit.c.id == worth.c.last))
         .join(Organization, Organization.id == ServiceRecord.organization_id)
         .where(worth.c.minutes > 0)
         .order_by(Organization.id, ServiceRecord.served_on, ServiceRecord.id)
     )
-    return [Line(*row) for row in db.session.execute(_narrowed(found, span).limit(MOST_ROWS + 1))]
+    rows = db.session.execute(_narrowed(found, span).limit(MOST_ROWS + 1))
+    return [Line(*row[:-1], is_disputed=bool(row[-1])) for row in rows]
 
 
 def _worth(volunteer_id: int, span: Span) -> Subquery:

@@ -10,7 +10,6 @@ from blueprints.disputes.forms import AcceptanceForm, RejectionForm
 from blueprints.disputes.models import Dispute, DisputeState
 from blueprints.disputes.routes import shown
 from blueprints.identity.access import actor, staff
-from blueprints.records import queries as records
 from core import clock
 from core.actor import Role
 from core.db import reading
@@ -40,11 +39,11 @@ def show_dispute(dispute_id: int) -> ResponseReturnValue:
 
 
 def _page(dispute_id: int, form: Form) -> Response:
-    dispute, today = _dispute_or_404(dispute_id), clock.today(clock.now())
+    (dispute, worth), today = _dispute_or_404(dispute_id), clock.today(clock.now())
     return respond(
         "disputes/dispute.html",
         case=queries.case(dispute, queries.seats([dispute])[dispute.id], actor(), today),
-        worth=records.worth([dispute.record_id])[dispute.record_id],
+        worth=worth,
         course=queries.course(dispute.id),
         proofs=queries.proofs(dispute.id),
         form=form,
@@ -104,5 +103,5 @@ def show_proof(proof_id: int) -> ResponseReturnValue:
     return shown(queries.proof_of(proof_id, queries.within(actor().reach(CONFIRMER))))
 
 
-def _dispute_or_404(dispute_id: int) -> Dispute:
+def _dispute_or_404(dispute_id: int) -> tuple[Dispute, int]:
     return queries.dispute_within(dispute_id, actor().reach(CONFIRMER)) or abort(404)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, false, func, literal, or_, select, union_all
 from sqlalchemy.orm import aliased, contains_eager, undefer
 
 from blueprints.disputes.models import OPEN, WAITS, Dispute, DisputeKind, DisputeState, Proof, Step
@@ -86,12 +86,13 @@ def _barred(dispute: Dispute, behind: Collection[int], same: Mapping[int, set[in
 def stands_behind(entries: Iterable[ServiceRecord]) -> dict[int, set[int]]:
     """For each entry everybody who recorded, confirmed, approved or corrected it."""
     found = {record.id: {record.handed_in_by_id, record.confirmed_by_id, record.approved_by_id} for record in entries}
-    for id, accounts in records.recorders(found).items():
-        found[id] |= accounts
+    recorded = select(Recorder.record_id, Recorder.account_id, literal(None, Integer)).where(
+        Recorder.record_id.in_(found)
+    )
     corrected = select(Correction.record_id, Correction.author_id, Correction.approver_id)
     corrected = corrected.where(Correction.record_id.in_(found), Correction.state == CorrectionState.APPROVED)
-    for id, author, approver in db.session.execute(corrected):
-        found[id] |= {author, approver}
+    for row in db.session.execute(union_all(recorded, corrected)):
+        found[row[0]] |= {row[1], row[2]}
     return {id: {account for account in accounts if account} for id, accounts in found.items()}
 
 
@@ -207,9 +208,11 @@ def queue(actor: Actor, today: date) -> Select[Dispute]:
     return _whole().where(Dispute.id.in_(to_decide(actor, today))).order_by(Dispute.due_on, Dispute.id)
 
 
-def dispute_within(dispute_id: int, paths: Iterable[str]) -> Dispute | None:
-    """The dispute, if the organization that recorded the entry lies within these subtrees."""
-    return db.session.scalar(_whole().where(Dispute.id == dispute_id, organizations.under(paths)))
+def dispute_within(dispute_id: int, paths: Iterable[str]) -> tuple[Dispute, int] | None:
+    """The dispute with what its entry counts today, if whoever recorded that lies within these subtrees."""
+    mine = _whole().where(Dispute.id == dispute_id, organizations.under(paths))
+    found = db.session.execute(mine.add_columns(records.worth_of_record())).first()
+    return (found[0], found[1]) if found else None
 
 
 def whole(dispute_id: int) -> Dispute:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ScalarSelect, Select, func, select
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.disputes.models import REPORT_WAITS, IdentityReport, ReportState
@@ -142,6 +142,7 @@ class Entry:
 class Responsible:
     """Somebody who had a hand in it, and in how many entries."""
 
+    account_id: int
     name: str
     made: bool
     approved: bool
@@ -164,28 +165,30 @@ class Origin:
 def origin(volunteer_id: int) -> Origin:
     """Everything a handler needs to judge a registration that fits a report."""
     person = joinedload(Volunteer.account, innerjoin=True), joinedload(Volunteer.registered_with, innerjoin=True)
-    volunteer = db.session.scalars(select(Volunteer).where(Volunteer.id == volunteer_id).options(*person)).one()
-    entries = _entries(volunteer_id)
+    told = select(Volunteer, *_used()).where(Volunteer.id == volunteer_id).options(*person)
+    volunteer, clerks, seen = db.session.execute(told).one()
+    entries, account = _entries(volunteer_id), volunteer.account
     behind = stands_behind([entry.record for entry in entries])
-    account = volunteer.account
     counted = Counter(who for accounts in behind.values() for who in accounts)
     hands = {id for id in (account.created_by_id, volunteer.decided_by_id) if id} | set(counted)
     names = records.names(hands)
     responsible = [
-        Responsible(names[id], id == account.created_by_id, id == volunteer.decided_by_id, counted[id])
+        Responsible(id, names[id], id == account.created_by_id, id == volunteer.decided_by_id, counted[id])
         for id in sorted(hands - {account.id})
     ]
     made, approved = names.get(account.created_by_id or 0), names.get(volunteer.decided_by_id or 0)
-    clerks, seen = db.session.execute(_used(account.id)).one()
     return Origin(volunteer, made, approved, clerks, seen, entries, responsible)
 
 
-def _used(account_id: int) -> Select[int, datetime]:
-    clerks = select(func.count(Consent.id)).where(Consent.account_id == account_id, Consent.recorded_by_id.is_not(None))
-    seen = select(func.max(func.coalesce(Session.last_seen_at, Session.created_at))).where(
-        Session.account_id == account_id
+def _used() -> tuple[ScalarSelect[int], ScalarSelect[datetime]]:
+    """How many of a person's consents a clerk wrote down, and when the account was used last."""
+    clerks = select(func.count(Consent.id)).where(
+        Consent.account_id == Volunteer.account_id, Consent.recorded_by_id.is_not(None)
     )
-    return select(clerks.scalar_subquery(), seen.scalar_subquery())
+    seen = select(func.max(func.coalesce(Session.last_seen_at, Session.created_at))).where(
+        Session.account_id == Volunteer.account_id
+    )
+    return clerks.correlate(Volunteer).scalar_subquery(), seen.correlate(Volunteer).scalar_subquery()
 
 
 def _entries(volunteer_id: int) -> list[Entry]:
@@ -212,13 +215,22 @@ def involved(volunteer_id: int, among: Sequence[int]) -> set[int]:
     return hands | behind | identity.same_people([account.id], among).get(account.id, set())
 
 
-def barred_because(report: IdentityReport, actor: Actor) -> str | None:
-    """Why this person may not decide on the report; None if they may."""
+def barred_because(report: IdentityReport, actor: Actor, seen: Origin | None = None) -> str | None:
+    """Why this person may not decide on the report; None if they may. `seen` is what a page has read already."""
     if report.found_by_id == actor.account_id and report.state is ReportState.FOUND:
         return _("You found it to be so, and a second person has to agree.")
-    if report.volunteer_id and actor.account_id in involved(report.volunteer_id, [actor.account_id]):
+    if report.volunteer_id and _has_a_hand(report.volunteer_id, actor, seen):
         return _("You had a hand in this registration or its entries, so others decide.")
     return None
+
+
+def _has_a_hand(volunteer_id: int, actor: Actor, seen: Origin | None) -> bool:
+    if seen is None:
+        return actor.account_id in involved(volunteer_id, [actor.account_id])
+    own = seen.volunteer.account_id
+    if actor.account_id in {own, *(who.account_id for who in seen.responsible)}:
+        return True
+    return actor.account_id in identity.same_people([own], [actor.account_id]).get(own, set())
 
 
 def administrators_of(organization: Organization) -> set[int]:

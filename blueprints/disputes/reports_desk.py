@@ -36,13 +36,14 @@ def show_report(report_id: int) -> ResponseReturnValue:
 
 def _page(report_id: int, form: Form) -> Response:
     report = _report_or_404(report_id)
+    origin = reported.origin(report.volunteer_id) if report.volunteer_id else None
     return respond(
         "disputes/report.html",
         report=report,
         said={name: _opened(getattr(report, f"{name}_sealed")) for name in ("words", "contact", "answer")},
         typed=_opened(report.phone_sealed).split(),
-        origin=reported.origin(report.volunteer_id) if report.volunteer_id else None,
-        barred=reported.barred_because(report, actor()) if report.waits else None,
+        origin=origin,
+        barred=reported.barred_because(report, actor(), origin) if report.waits else None,
         today=clock.today(clock.now()),
         form=form,
         finding_form=form if isinstance(form, FindingForm) else FindingForm(formdata=None),

@@ -10,13 +10,17 @@ from playwright.sync_api import Page, expect
 from blueprints.claims import actions as claims
 from blueprints.claims import linking, links
 from blueprints.claims.models import Act, LinkKind
+from blueprints.disputes import actions as disputes
+from blueprints.disputes import reporting
+from blueprints.disputes.models import DisputeKind
+from blueprints.identity.models import Account
 from blueprints.posts.models import Post, Shift
 from blueprints.records import actions as records
 from core.db import db
 from tests.browser.person import Person, barriers
 from tests.browser.scenes import LIBRARY, claimed, offered, prepared
 from tests.browser.test_kiosk import paired
-from tests.factories import BEFORE, HOUR, START, World
+from tests.factories import BEFORE, HOUR, START, World, actor_for
 from tests.series import samples
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
@@ -56,6 +60,7 @@ def places(world: World, at: Callable[[datetime], None]) -> list[Place]:
         ("lin", "/me/certificates", PHONE),
         ("lin", "/me/second-step", PHONE),
         ("lin", "/me/absences", PHONE),
+        ("lin", f"/me/records/{record}/dispute?kind=not_me", PHONE),
         ("lin", "/me/card", PHONE),
         ("lin", "/me/pin", PHONE),
         ("lin", f"/claims/{held}/stand-in", PHONE),
@@ -82,6 +87,33 @@ def places(world: World, at: Callable[[datetime], None]) -> list[Place]:
         ("chen", "/desk/offline-acts", PHONE),
         ("wu", "/desk/records", ALL),
         ("wu", f"/desk/records/{record}", PHONE),
+        *_disputed_pages(world),
+    ]
+
+
+def _disputed_pages(world: World) -> list[Place]:
+    """An entry of Lin's that she disputes, and a registration that somebody reports."""
+    shift = offered(world, "敬老饭桌帮厨岗", starts_at=START - 24 * HOUR)
+    claim = claimed(shift, world.lin)
+    with prepared():
+        for act, hours in ((Act.IN, -24), (Act.OUT, -22)):
+            claims.punch(claim, act, world.chen, now=START + hours * HOUR)
+        record = records.hand_in(shift, world.chen, now=START - 21 * HOUR)[0].id
+        lin = actor_for(db.session.get_one(Account, world.lin.account_id))
+        dispute = disputes.file(record, DisputeKind.WRONG, lin, words="我只做了一小时。", minutes=60, now=START).id
+        said = {"phone": "+8619912345678", "last_four": "1234", "birthday": "0301", "words": "不是我。", "contact": "-"}
+        report, code = reporting.file(**said, now=START)
+        report.organization_id, report.volunteer_id = world.station.ancestors[0], world.zhou.id  # the town
+        id = report.id
+    return [
+        ("lin", f"/me/disputes/{dispute}", ALL),
+        ("lin", "/me/disputes", PHONE),
+        ("wu", "/desk/disputes", PHONE),
+        ("wu", f"/desk/disputes/{dispute}", ALL),
+        ("wu", "/desk/identity-reports", PHONE),
+        ("wu", f"/desk/identity-reports/{id}", ALL),
+        ("visitor", "/identity-reports", PHONE),
+        ("visitor", f"/identity-reports/{code}", PHONE),
     ]
 
 

@@ -20,6 +20,7 @@ from blueprints.records import corrections
 from core.actor import Role
 from core.brake import Brake
 from core.db import db
+from core.i18n import speaking
 from core.refusal import Refusal, TooManyTries
 from tests.claims.test_claiming import actor_of, kinds
 from tests.factories import BEFORE, HOUR, START, give, make_post, make_shift, make_staff, make_world, sign_in
@@ -350,3 +351,22 @@ def test_the_numbers_of_a_certificate_open_down_to_the_entries_that_they_add_up(
     assert client.get(f"{opens}?evidence=A&after=x").status_code == 200
     sign_in(client, world.zhou.account_id)
     assert client.get(opens).status_code == 404
+
+
+def test_a_paper_and_its_draft_say_which_entry_its_own_holder_disputes(client, world, record):
+    from blueprints.disputes import actions as disputes  # noqa: PLC0415 - only here
+    from blueprints.disputes.models import DisputeKind  # noqa: PLC0415
+
+    draft = actions.draft_own(world.lin.id, YEAR, address=SITE, now=LATER)
+    assert [row.title for block in actions._blocks(draft.lines) for row in block.rows] == [record.title]
+    asked = actions.request_stamped(world.lin.id, of_station(world), now=LATER)
+    disputes.file(record.id, DisputeKind.NOT_ME, actor_of(world.lin), now=LATER)
+    db.session.commit()
+    with pytest.raises(Refusal, match="changed at this moment"):
+        actions.issue_own(draft, now=LATER)
+    lines = queries.lines(world.lin.id, YEAR)
+    with speaking("zh_Hans"):
+        titles = [row.title for block in actions._blocks(lines) for row in block.rows]
+    assert titles == [f"{record.title}（有异议）"]
+    sign_in(client, world.chen.account_id)
+    assert "In dispute" in client.get(f"/desk/certificates/{asked.id}").text

@@ -11,6 +11,7 @@ from werkzeug.exceptions import NotFound
 
 from blueprints.certificates.models import Certificate, CertificateKind, CertificateRow, CertificateState
 from blueprints.certificates.queries import checked_all
+from blueprints.claims import actions as claims
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.disputes import actions, queries
 from blueprints.disputes.models import NEXT_STATES, Dispute, DisputeKind, DisputeState, DisputeStep, Proof, Step
@@ -27,10 +28,22 @@ from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
 from core.workdays import CalendarDay, DayKind
-from tests.claims.test_claiming import actor_of, kinds
+from tests.claims.test_attendance import END
+from tests.claims.test_claiming import actor_of, claim, kinds
 from tests.disputes.conftest import LATER, disputed, recorded
-from tests.factories import BEFORE, HOUR, give, make_account, make_staff, make_volunteer, saved
-from tests.records.test_ledger import DONE, total
+from tests.factories import (
+    BEFORE,
+    HOUR,
+    START,
+    give,
+    make_account,
+    make_post,
+    make_shift,
+    make_staff,
+    make_volunteer,
+    saved,
+)
+from tests.records.test_ledger import DONE, hand_in, total
 
 NOT_ME, WRONG = DisputeKind.NOT_ME, DisputeKind.WRONG
 DAY = timedelta(days=1)
@@ -306,6 +319,28 @@ def test_an_entry_in_dispute_is_neither_confirmed_nor_approved_nor_returned_besi
     reject(made, deciders.xu)
     records.confirm([pending.id], world.wu, now=LATER)
     assert pending.state is RecordState.EFFECTIVE
+
+
+def test_a_disputed_entry_on_public_notice_does_not_come_to_count_when_the_notice_ends(world, deciders):
+    noticed = stated_late(world)
+    assert noticed.state is RecordState.NOTICE
+    made = disputed(noticed, world.lin, NOT_ME)
+    late = LATER + 60 * DAY
+    assert records.end_notices(late) == 0
+    assert (noticed.state, total(world.lin)) == (RecordState.NOTICE, 0)
+    accept(made, deciders.feng)
+    assert noticed.state is RecordState.RETURNED
+
+
+def stated_late(world):
+    """Times that Chen stated long after the shift: class C, confirmed, and open to objections."""
+    shift = make_shift(make_post(world.station))
+    held = claim(shift, world.lin)
+    claims.settle(held.id, world.chen, started_at=START, ended_at=END, note="补记", now=DONE + 5 * HOUR)
+    made = hand_in(shift, world.chen, now=DONE + 6 * HOUR)[0]
+    records.confirm_marked(made.id, world.wu, reason="已核实", now=DONE + 7 * HOUR)
+    db.session.commit()
+    return made
 
 
 def test_the_database_lets_no_disputed_entry_count(world, pending):

@@ -399,7 +399,7 @@ def test_the_list_and_a_report_ask_a_bounded_number_of_questions(client, world, 
     for number in range(10):
         report(phone=f"+86199111111{number:02d}")
     assert few == asked(client, "/desk/identity-reports") <= 8
-    assert asked(client, f"/desk/identity-reports/{made.id}") <= 14
+    assert asked(client, f"/desk/identity-reports/{made.id}") <= 8
 
 
 def asked(client, path):
