@@ -63,7 +63,7 @@ def lines(volunteer_id: int, span: Span) -> list[Line]:
         .order_by(Organization.id, ServiceRecord.served_on, ServiceRecord.id)
     )
     rows = db.session.execute(_narrowed(found, span).limit(MOST_ROWS + 1))
-    return [Line(*row[:-1], is_disputed=bool(row[-1])) for row in rows]
+    return [Line(*row) for row in rows]
 
 
 def _worth(volunteer_id: int, span: Span) -> Subquery:

@@ -91,8 +91,9 @@ def stands_behind(entries: Iterable[ServiceRecord]) -> dict[int, set[int]]:
     )
     corrected = select(Correction.record_id, Correction.author_id, Correction.approver_id)
     corrected = corrected.where(Correction.record_id.in_(found), Correction.state == CorrectionState.APPROVED)
-    for row in db.session.execute(union_all(recorded, corrected)):
-        found[row[0]] |= {row[1], row[2]}
+    hands: Sequence[Any] = db.session.execute(union_all(recorded, corrected)).all()
+    for id, author, approver in hands:
+        found[id] |= {author, approver}
     return {id: {account for account in accounts if account} for id, accounts in found.items()}
 
 
