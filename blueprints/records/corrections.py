@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from blueprints.records.models import (
     Correction,
     CorrectionState,
     CorrectionText,
+    Recorder,
     RecordState,
     ServiceRecord,
     Tried,
@@ -81,7 +83,7 @@ def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
     """Let a proposed correction count: the old credit is taken back, and a new one written."""
     correction, record = _undecided(correction_id, actor)
     if bar := bar_to_deciding(correction, record, actor):
-        raise Barred(_barred_words(bar, correction, record), Tried.CORRECT, bar, record)
+        raise Barred(_barred_words(bar, correction, record, actor), Tried.CORRECT, bar, record)
     _count(correction, record, actor, now)
     for know in ON_DECIDED:
         know(correction, actor, now)
@@ -148,7 +150,7 @@ def _declined(correction: Correction, record: ServiceRecord, actor: Actor, reaso
 def undecidable_because(correction: Correction, record: ServiceRecord, actor: Actor) -> str | None:
     """Why this person may not decide on the correction; None if they may."""
     bar = bar_to_deciding(correction, record, actor)
-    return _barred_words(bar, correction, record) if bar else None
+    return _barred_words(bar, correction, record, actor) if bar else None
 
 
 def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor) -> Bar | None:
@@ -160,17 +162,36 @@ def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor)
         return Bar.PROPOSER
     if actor.volunteer_id == record.volunteer_id:
         return Bar.OWNER
-    if actor.account_id in queries.recorders([record.id])[record.id]:
+    seen = _seen(record, actor)
+    if seen.is_recorder:
         return Bar.RECORDER
     if any(has_part(correction, actor) for has_part in BARS):
         return Bar.INVOLVED
-    high = queries.reaches_down(actor, organization, levels_up(correction, record, organization))
+    high = queries.reaches_down(actor, organization, _levels_up(correction, seen, organization))
     return None if high else Bar.TOO_LOW
 
 
-def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord) -> str:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a decision about a correction looks at beside the entry."""
+
+    is_recorder: bool
+    worth: int
+    day: int  # minutes that stand for the person on that day
+
+
+def _seen(record: ServiceRecord, actor: Actor) -> _Seen:
+    """All of it in one question."""
+    mine = select(Recorder.id).where(Recorder.record_id == record.id, Recorder.account_id == actor.account_id)
+    waits, counts = queries.standing_on(record.volunteer_id, record.served_on)
+    facts = select(mine.exists(), queries.worth_of_record(), waits + counts).select_from(ServiceRecord)
+    return _Seen(*db.session.execute(facts.where(ServiceRecord.id == record.id)).one())
+
+
+def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord, actor: Actor) -> str:
     if bar is Bar.TOO_LOW:
-        levels = levels_up(correction, record, db.session.get_one(Organization, record.organization_id))
+        organization = db.session.get_one(Organization, record.organization_id)
+        levels = _levels_up(correction, _seen(record, actor), organization)
         return str(
             _("More minutes than before: a confirmer %(count)d level(s) above the station decides.", count=levels)
         )
@@ -183,12 +204,11 @@ def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord) -> st
     }[bar]
 
 
-def levels_up(correction: Correction, record: ServiceRecord, organization: Organization) -> int:
+def _levels_up(correction: Correction, seen: _Seen, organization: Organization) -> int:
     """How far above the station somebody has to decide: nobody adds minutes afterwards without the level above."""
-    worth = queries.worth([record.id])[record.id]
-    if correction.minutes <= worth:
+    if correction.minutes <= seen.worth:
         return 0
-    day = queries.minutes_on(record.volunteer_id, record.served_on) - worth + correction.minutes
+    day = seen.day - seen.worth + correction.minutes
     long = queries.levels_up(day, organization, organizations.limits())
     return min(max(1, long), len(organization.ancestors))
 
