@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from blueprints.claims import actions as claims
+from blueprints.claims.models import Claim
 from blueprints.disputes import queries
 from blueprints.disputes.models import (
     ERASED,
@@ -179,6 +181,8 @@ def accept(dispute_id: int, actor: Actor, *, minutes: int | None = None, words: 
     reason = words or _words_of(dispute)
     if record.state is not RecordState.EFFECTIVE:
         records.give_back(record.id, actor, reason=reason[:200], now=now)
+        if dispute.kind is DisputeKind.NOT_ME and record.claim_id:
+            claims.close_attendance(lock(Claim, record.claim_id), now=now)  # it is not handed in for them once more
         return _accepted(dispute, record, case, actor, words, now)
     wanted = 0 if dispute.kind is DisputeKind.NOT_ME else minutes
     if wanted is None:

@@ -543,6 +543,7 @@ def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
         organizations.under(paths),
         ServiceRecord.state == RecordState.RETURNED,
         Claim.state == ClaimState.HELD,
+        Claim.handed_in_at.is_(None),  # else it was closed for good: somebody else had served, or nobody
         ~followed_by.exists(),
     )
     return list(db.session.scalars(found.order_by(ServiceRecord.returned_at.desc()).limit(100).options(*WHOLE)))

@@ -22,6 +22,7 @@ from blueprints.messages.models import Notice, NoticeKind
 from blueprints.organizations.models import Limit, Setting
 from blueprints.records import actions as records
 from blueprints.records import corrections
+from blueprints.records import queries as recorded_queries
 from blueprints.records.models import EntryKind, LedgerEntry, RecordState
 from core.actor import Role
 from core.audit import AuditEntry
@@ -303,6 +304,15 @@ def test_an_entry_that_is_not_effective_goes_back_to_the_station(world, deciders
     assert (made.state, pending.state) == (DisputeState.ACCEPTED, RecordState.RETURNED)
     assert pending.reason == "确实没有到十一点。"
     assert db.session.get(Claim, pending.claim_id).handed_in_at is None
+
+
+def test_what_was_not_me_is_not_handed_in_for_me_once_more(world, deciders, pending):
+    accept(disputed(pending, world.lin, NOT_ME), deciders.feng)
+    assert pending.state is RecordState.RETURNED
+    held = db.session.get(Claim, pending.claim_id)
+    with pytest.raises(Refusal, match="no times to hand in"):
+        records.hand_in(held.shift_id, world.chen, now=LATER)
+    assert recorded_queries.returned_within([world.station.path]) == []
 
 
 def test_accepting_needs_a_number_where_one_counts(world, deciders, record):

@@ -209,3 +209,10 @@ def test_one_dispute_takes_few_questions(as_, world, deciders, record):
     assert len(questions(as_(deciders.xu), f"/desk/disputes/{made.id}")) <= MOST
     accept(made, deciders.xu, minutes=60)
     assert "second person" in as_(world.lin).get(f"/me/disputes/{made.id}").text
+
+
+def test_the_station_reads_that_what_was_not_them_is_not_handed_in_once_more(as_, world, deciders, pending):
+    accept(disputed(pending, world.lin, DisputeKind.NOT_ME), deciders.feng)
+    page = as_(world.chen).get(f"/desk/records/{pending.id}").text
+    assert "these times are not handed in once more" in page
+    assert "Enter times" not in page
