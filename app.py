@@ -59,6 +59,9 @@ from blueprints.messages import words as messages_words
 from blueprints.posts import desk as posts_desk
 from blueprints.posts import templates as posts_templates
 from blueprints.posts import words as posts_words
+from blueprints.public_notices import desk as notices_desk
+from blueprints.public_notices import routes as public_notices_routes
+from blueprints.public_notices import words as public_notices_words
 from blueprints.records import desk as records_desk
 from blueprints.records import routes as records_routes
 from blueprints.records import witness
@@ -100,6 +103,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     records_desk.bp,
     supplements_routes.bp,
     supplements_desk.bp,
+    public_notices_routes.bp,
+    notices_desk.bp,
     disputes_routes.bp,
     disputes_desk.bp,
     reports.bp,
@@ -140,6 +145,7 @@ AREAS_WITH_WORDS = (
     kiosk_words,
     records_words,
     supplements_words,
+    public_notices_words,
     disputes_words,
     admin_words,
 )

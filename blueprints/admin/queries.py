@@ -30,6 +30,8 @@ from blueprints.inspections.models import CheckRequest, CheckState, FlagState, R
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
+from blueprints.public_notices import queries as noticed
+from blueprints.public_notices.models import Objection
 from blueprints.records.models import NOT_YET, Correction, CorrectionState, RecordState, ServiceRecord
 from blueprints.rollcall import queries as rollcall
 from blueprints.supplements import queries as supplements
@@ -84,6 +86,7 @@ class Waiting:
     reports: int = 0
     evidence: int = 0
     supplements: int = 0
+    notice_objections: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -111,6 +114,7 @@ def waiting(actor: Actor) -> Waiting:
         reported.waiting(actor),
         _evidence(actor),
         _supplements(actor),
+        noticed.waiting(actor.reach(Role.CONFIRMER)).order_by(None).with_only_columns(Objection.id),
     )
     counts = [_capped(rows) for rows in (entries, people, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))

@@ -41,6 +41,7 @@ from blueprints.jobs.models import Job
 from blueprints.kiosk.models import Card, Flag, Origin, Pin, Sighting
 from blueprints.messages.models import Delivery, Notice, Preference, PushSubscription
 from blueprints.posts.models import Post, Shift
+from blueprints.public_notices.models import Objection
 from blueprints.records.models import (
     Correction,
     CorrectionText,
@@ -288,6 +289,12 @@ SECTIONS: tuple[Section, ...] = (
             "key",
         ),  # as the file had it; what was taken over stands in the records
         printed=("batch_id", "number", "state"),
+    ),
+    Section(
+        lazy("Objections to public notices"),
+        Objection,
+        lambda person: Objection.by_id == person.account_id,  # what others say of one's entries is between them
+        printed=("at", "words", "state", "answer"),
     ),
     Section(
         lazy("Time outside a shift"),

@@ -55,6 +55,8 @@ class NoticeKind(StrEnum):
     REGISTRATION_REJECTED = "registration_rejected"
     RECORD_HANDED_IN = "record_handed_in"
     RECORD_ENTERED = "record_entered"
+    OBJECTION_UPHELD = "objection_upheld"
+    OBJECTION_DISMISSED = "objection_dismissed"
     SUPPLEMENT_PROPOSED = "supplement_proposed"
     SUPPLEMENT_REFUSED = "supplement_refused"
     SUPPLEMENT_VOUCHED = "supplement_vouched"

@@ -36,6 +36,7 @@ _FIRST_WORDS = {
     "places": Topic.CHANGES,
     "record": Topic.RECORDS,
     "supplement": Topic.RECORDS,
+    "objection": Topic.RECORDS,
     "attendance": Topic.RECORDS,
     "job": Topic.RECORDS,
     "dispute": Topic.RECORDS,

@@ -124,6 +124,8 @@ SENTENCES: dict[NoticeKind, Any] = {
         "%(minutes)s for “%(title)s”, %(when)s, are agreed to. Because nobody was checked in and out by the system at "
         "the time, they stand on public notice, and count after %(until)s unless somebody objects."
     ),
+    K.OBJECTION_UPHELD: lazy("Your objection to “%(title)s”, %(when)s, was right: %(reason)s"),
+    K.OBJECTION_DISMISSED: lazy("Your objection to “%(title)s”, %(when)s, was dismissed: %(reason)s"),
     K.SUPPLEMENT_PROPOSED: lazy(
         "%(organization)s stated %(minutes)s for you that were no shift: “%(title)s”, %(when)s. Please say whether "
         "that is true; nothing happens before you do."

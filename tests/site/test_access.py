@@ -44,8 +44,10 @@ from blueprints.kiosk.models import Flag
 from blueprints.messages.models import PushSubscription, Robot, RobotKind
 from blueprints.posts import actions as posts
 from blueprints.posts.models import Category
+from blueprints.public_notices import actions as public_notices
 from blueprints.records import actions as records
 from blueprints.records import corrections
+from blueprints.records.models import RecordSource
 from blueprints.rollcall import actions as rollcall
 from blueprints.rollcall.models import OfflineAct
 from blueprints.series import actions as series
@@ -204,7 +206,22 @@ def ids(world):
         "job_id": saved(Job(kind="x", owner_id=world.chen.account_id, created_at=BEFORE)).id,
         **objected(record, world),
         **stated(world),
+        "objection_id": noticed(world),
     }
+
+
+def noticed(world):
+    """An objection of Zhou's against an entry of Shen's that stands on public notice."""
+    starts = START + 80 * HOUR
+    facts = records.Facts(world.shen.id, world.station.id, "台风值守", Category.EMERGENCY, "值守", "体育馆", "陈站长",
+                          starts, starts + HOUR, 60)  # fmt: skip
+    made = records.enter(
+        facts, RecordSource.IMPORT, stated_by=world.chen.account_id, recorders=[], now=starts + 2 * HOUR
+    )
+    records.confirm([made.id], world.wu, now=starts + 2 * HOUR)
+    said = public_notices.object_to(made.id, actor_of(world.zhou), words="没有这回事", now=starts + 3 * HOUR)
+    db.session.commit()
+    return said.id
 
 
 def stated(world):

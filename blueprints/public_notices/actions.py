@@ -1,0 +1,130 @@
+"""Objecting to an entry on public notice, and deciding on it: a level above, by who has no part in the entry."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+
+from blueprints.identity import actions as identity
+from blueprints.identity.actions import Departure
+from blueprints.identity.models import Leaving, Volunteer
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
+from blueprints.organizations import queries as organizations
+from blueprints.organizations.models import Limit, Organization
+from blueprints.public_notices import queries
+from blueprints.public_notices.models import NEXT_STATES, Objection, ObjectionState
+from blueprints.records import actions as records
+from blueprints.records import queries as recorded
+from blueprints.records.models import RecordState, ServiceRecord
+from core import audit, clock, workdays
+from core.actor import Actor, Role
+from core.db import db, lock
+from core.i18n import _
+from core.refusal import Refusal
+
+ERASED = "*"
+
+
+def object_to(record_id: int, actor: Actor, *, words: str, now: datetime) -> Objection:
+    """Say that an entry on public notice is not true; it waits until the level above has decided."""
+    record = lock(ServiceRecord, record_id)
+    if record.state is not RecordState.NOTICE or record.notice_ends_at is None or record.notice_ends_at <= now:
+        raise Refusal(_("The public notice of this entry is over."))
+    if record.volunteer_id == actor.volunteer_id:
+        raise Refusal(_("This is your own entry. Say on your record what is wrong with it."))
+    if not words:
+        raise Refusal(_("Please say what is not true and how you know it."), "words")
+    if queries.objected_by(actor.account_id, [record_id]):
+        raise Refusal(_("You have objected to this already, and you are told how it is decided."))
+    made = Objection(record_id=record.id, by_id=actor.account_id, at=now, words=words, state=ObjectionState.OPEN)
+    made.due_on = workdays.after(clock.today(now), organizations.limit(Limit.DISPUTE_WORKING_DAYS_HIGHER))
+    db.session.add(made)
+    db.session.flush()
+    _trace("objection raised", made, record, actor, now)
+    return made
+
+
+def uphold(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> Objection:
+    """The objection is right: the entry goes back, and everything else raised against it is settled with it."""
+    objection, record = _judged(objection_id, actor, answer)
+    others = select(Objection).where(Objection.record_id == record.id, Objection.state == ObjectionState.OPEN)
+    for each in db.session.scalars(others.order_by(Objection.id)).all():
+        _decide(each, ObjectionState.UPHELD, actor, answer, record, now)
+    records.overturn(record.id, actor.account_id, reason=answer, now=now)
+    return objection
+
+
+def dismiss(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> Objection:
+    """The objection is not right: the entry goes on, and counts when its time is over."""
+    objection, record = _judged(objection_id, actor, answer)
+    _decide(objection, ObjectionState.DISMISSED, actor, answer, record, now)
+    return objection
+
+
+def barred_because(objection: Objection, record: ServiceRecord, actor: Actor) -> str | None:
+    """Why this person may not decide; None if they may."""
+    organization = db.session.get_one(Organization, record.organization_id)
+    if not actor.may(Role.CONFIRMER, organization.path):
+        return _("A confirmer decides on this.")
+    if objection.by_id == actor.account_id:
+        return _("You objected yourself, so another person decides.")
+    if record.volunteer_id == actor.volunteer_id:
+        return _("These are your own minutes, so another person decides on them.")
+    involved = recorded.recorders([record.id])[record.id] | {record.confirmed_by_id, record.approved_by_id}
+    if actor.account_id in involved:
+        return _("You have a part in this entry, so another person decides on it.")
+    if not recorded.reaches_down(actor, organization, min(1, len(organization.ancestors))):
+        return _("A confirmer of the level above decides on this.")
+    return None
+
+
+def _judged(objection_id: int, actor: Actor, answer: str) -> tuple[Objection, ServiceRecord]:
+    """Both locked, the entry first: two people who decide are served one after the other."""
+    known = db.get_or_404(Objection, objection_id)
+    record = lock(ServiceRecord, known.record_id)
+    objection = lock(Objection, objection_id)
+    if objection.state is not ObjectionState.OPEN:
+        raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
+    if barred := barred_because(objection, record, actor):
+        raise Refusal(barred)
+    if not answer:
+        raise Refusal(_("Please give a reason: whoever objected reads it."), "answer")
+    return objection, record
+
+
+def _decide(
+    objection: Objection, state: ObjectionState, actor: Actor, answer: str, record: ServiceRecord, now: datetime
+) -> None:
+    if state not in NEXT_STATES[objection.state]:
+        raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
+    objection.state, objection.answer = state, answer
+    objection.decided_at, objection.decided_by_id = now, actor.account_id
+    db.session.flush()
+    upheld = state is ObjectionState.UPHELD
+    _trace("objection upheld" if upheld else "objection dismissed", objection, record, actor, now)
+    told: dict[str, Any] = {"title": record.title, "starts": record.started_at, "ends": record.ended_at}
+    kind = NoticeKind.OBJECTION_UPHELD if upheld else NoticeKind.OBJECTION_DISMISSED
+    tell(objection.by_id, kind, now=now, path="/notices", reason=answer, **told)
+
+
+def _trace(what: str, objection: Objection, record: ServiceRecord, actor: Actor, now: datetime) -> None:
+    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    where = {"organization_id": record.organization_id, "about_id": owner}
+    audit.note(what, objection, actor_id=actor.account_id, now=now, **where)
+
+
+def _stands(record_id: Any) -> ColumnElement[bool]:
+    open_ = select(Objection.id).where(Objection.record_id == record_id, Objection.state == ObjectionState.OPEN)
+    return open_.exists()
+
+
+def _forget(leaving: Departure) -> None:
+    """What somebody who leaves and wants all erased has said against others; that they objected stays."""
+    if leaving.data is Leaving.ERASE:
+        theirs = update(Objection).where(Objection.by_id == leaving.account_id)
+        db.session.execute(theirs.values(words=ERASED))
+
+
+recorded.OBJECTIONS.append(_stands)
+identity.ON_LEAVE.append(_forget)

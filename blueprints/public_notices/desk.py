@@ -1,0 +1,67 @@
+"""The level above decides on objections to what stands on public notice."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, flash, url_for
+from flask.typing import ResponseReturnValue
+
+from blueprints.identity.access import actor, staff
+from blueprints.public_notices import actions, queries
+from blueprints.public_notices.forms import DecisionForm
+from blueprints.public_notices.models import Objection
+from core import clock
+from core.actor import Role
+from core.db import reading
+from core.i18n import _
+from core.web import respond, see_other, submitted
+
+bp = Blueprint("notices_desk", __name__)
+CONFIRMER = Role.CONFIRMER
+
+
+@bp.get("/desk/objections")
+@staff(CONFIRMER)
+def show_objections() -> ResponseReturnValue:
+    today = clock.today(clock.now())
+    return respond("public_notices/objections.html", found=queries.listed(actor().reach(CONFIRMER)), today=today)
+
+
+@bp.get("/desk/objections/<int:objection_id>")
+@staff(CONFIRMER)
+def show_objection(objection_id: int) -> ResponseReturnValue:
+    return _page(objection_id, DecisionForm(formdata=None))
+
+
+def _page(objection_id: int, form: DecisionForm) -> Response:
+    found = _objection_or_404(objection_id)
+    barred = actions.barred_because(found, found.record, actor())
+    return respond("public_notices/objection.html", objection=found, barred=barred, form=form)
+
+
+@bp.post("/desk/objections/<int:objection_id>/acceptance")
+@staff(CONFIRMER)
+def uphold_objection(objection_id: int) -> ResponseReturnValue:
+    return _done(objection_id, actions.uphold, _("Upheld: the entry goes back and counts nothing."))
+
+
+@bp.post("/desk/objections/<int:objection_id>/dismissal")
+@staff(CONFIRMER)
+def dismiss_objection(objection_id: int) -> ResponseReturnValue:
+    return _done(objection_id, actions.dismiss, _("Dismissed: the entry goes on when nothing else is raised."))
+
+
+def _done(objection_id: int, act: Callable[..., object], words: str) -> ResponseReturnValue:
+    with reading():
+        _objection_or_404(objection_id)
+    form = DecisionForm()
+
+    def done() -> ResponseReturnValue:
+        act(objection_id, actor(), answer=form.answer.data or "", now=clock.now())
+        flash(words, "success")
+        return see_other(url_for(".show_objections"))
+
+    return submitted(form, lambda: _page(objection_id, form), done)
+
+
+def _objection_or_404(objection_id: int) -> Objection:
+    return queries.objection_within(objection_id, actor().reach(CONFIRMER)) or abort(404)

@@ -1,0 +1,52 @@
+"""What is raised against an entry while it stands on public notice."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from blueprints.records.models import ServiceRecord
+from core.db import Base
+
+
+class ObjectionState(StrEnum):
+    OPEN = "open"
+    UPHELD = "upheld"  # it is right: the entry goes back
+    DISMISSED = "dismissed"  # the entry goes on
+
+
+NEXT_STATES: dict[ObjectionState, tuple[ObjectionState, ...]] = {
+    ObjectionState.OPEN: (ObjectionState.UPHELD, ObjectionState.DISMISSED),
+    ObjectionState.UPHELD: (),
+    ObjectionState.DISMISSED: (),
+}
+IS_OPEN = text("state = 'open'")
+
+
+class Objection(Base):
+    """Somebody says that an entry on public notice is not true. Until the level above decides, it does not count."""
+
+    __tablename__ = "objection"
+    __table_args__ = (
+        CheckConstraint("words <> ''", name="says_why"),
+        CheckConstraint("(state = 'open') = (decided_at IS NULL)", name="decided_ones_say_when"),
+        CheckConstraint("(decided_at IS NULL) = (decided_by_id IS NULL)", name="decided_ones_say_by_whom"),
+        CheckConstraint("state = 'open' OR answer <> ''", name="decided_ones_give_a_reason"),
+        CheckConstraint("decided_by_id IS NULL OR decided_by_id <> by_id", name="another_one_decides"),
+        Index("uq_objection_open", "record_id", "by_id", unique=True, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN),
+        Index(None, "record_id", "state"),
+        Index(None, "state", "due_on"),
+    )
+
+    record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"))
+    by_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
+    at: Mapped[datetime]
+    words: Mapped[str] = mapped_column(String(400))
+    due_on: Mapped[date]
+    state: Mapped[ObjectionState] = mapped_column(default=ObjectionState.OPEN)
+    decided_at: Mapped[datetime | None]
+    decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    answer: Mapped[str] = mapped_column(String(200), default="")
+
+    record: Mapped[ServiceRecord] = relationship(lazy="raise_on_sql")
