@@ -50,8 +50,11 @@
   addEventListener("click", ({ target }) => Object.keys(acts).forEach((name) => {
     if (target.closest?.(`[data-${name}]`)) acts[name](target.closest(`[data-${name}]`));
   }));
+  // A field that belongs to one choice is there once that is chosen; without this script all are there.
+  const choose = () => all("[data-only]", (it) => { it.hidden = !it.closest("form").querySelector(`[value="${it.dataset.only}"]:checked`); });
+  addEventListener("change", choose);
   all(".chips [aria-current], .desk-nav [aria-current]", (it) => { it.closest("nav").scrollLeft = it.offsetLeft - 24; });
   const [path, top] = (sessionStorage.getItem("scroll") ?? "").split(" "); sessionStorage.removeItem("scroll");
   if (path === location.pathname && !location.hash) scrollTo(0, top);
-  [announce, focusError, () => "speechSynthesis" in window && (root.dataset.speech = ""), () => location.hash === "#q" && find("#q")?.focus()].forEach((act) => act());
+  [announce, focusError, choose, () => "speechSynthesis" in window && (root.dataset.speech = ""), () => location.hash === "#q" && find("#q")?.focus()].forEach((act) => act());
 })();
