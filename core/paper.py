@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 
-def typeset(template: Path, data: dict[str, Any]) -> bytes:
-    """The template with the data, which it reads as JSON: what people typed is never taken for markup."""
+def typeset(template: Path, data: dict[str, Any], *, tagged: bool = True) -> bytes:
+    """The template with the data, which it reads as JSON: what people typed is never taken for markup.
+
+    `tagged` describes each cell for screen readers, and doubles the size of a long table.
+    """
     pdf: bytes = import_module("typst").compile(
         template.read_bytes(),
         font_paths=[_fonts()],
         ignore_system_fonts=True,
         sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+        pdf_tags=tagged,
     )
     return pdf
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, Subquery, func, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import Select, String, Subquery, bindparam, cast, func, select
+from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.certificates.models import WAITS, Certificate, CertificateRow, CertificateState
 from blueprints.claims.models import EvidenceClass
@@ -16,7 +16,7 @@ from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
 from blueprints.records import queries as records
 from blueprints.records.models import EntryKind, LedgerEntry, ServiceRecord
-from core.db import db
+from core.db import Question, db
 
 MOST_ROWS = 2_000
 PAGE = 50
@@ -165,6 +165,33 @@ class Checked:
     @property
     def is_valid(self) -> bool:
         return self.certificate.state is CertificateState.ISSUED and not self.is_changed
+
+
+def _standing() -> Any:
+    """Everything on which the page of a check depends, in one row for each organization and class."""
+    worth = select(func.coalesce(func.sum(LedgerEntry.minutes), 0)).where(
+        LedgerEntry.record_id == CertificateRow.record_id
+    )
+    differs = select(CertificateRow.id).where(CertificateRow.certificate_id == Certificate.id)
+    differs = differs.where(worth.correlate(CertificateRow).scalar_subquery() != CertificateRow.minutes)
+    row = aliased(CertificateRow)
+    facts = (Certificate.id, cast(Certificate.state, String), Certificate.holder, Organization.name)
+    return (
+        select(*facts, cast(row.evidence, String), func.sum(row.minutes), differs.exists())
+        .join(row, row.certificate_id == Certificate.id)
+        .join(Organization, Organization.id == row.organization_id)
+        .where(Certificate.code == bindparam("code"), Certificate.issued_at.is_not(None))
+        .group_by(*facts, Organization.id, row.evidence)
+        .order_by(Organization.id, row.evidence)
+    )
+
+
+STANDING = Question(_standing())
+
+
+def standing(code: str) -> tuple[tuple[Any, ...], ...]:
+    """What stands behind a code at this moment, to compare; empty if there is no such certificate."""
+    return tuple(STANDING.answer(code=code))
 
 
 def checked(code: str) -> Checked | None:

@@ -1,6 +1,6 @@
 """The holder's side: asking for a certificate, and downloading it; and the page where anybody checks one."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, flash, request, url_for
@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.certificates import actions, queries
 from blueprints.certificates.forms import MOST_CODES, CertificateForm, CodeForm, ManyCodesForm
+from blueprints.certificates.front import Kept
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateState
 from blueprints.certificates.queries import Span
 from blueprints.claims.models import EvidenceClass
@@ -15,11 +16,12 @@ from blueprints.identity.access import actor, public, volunteer_only
 from core import clock, vault
 from core.brake import Brake
 from core.db import db, reading
-from core.i18n import _
+from core.i18n import _, lazy
 from core.web import respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("certificates", __name__)
 brake = Brake()
+kept = Kept()
 
 
 # --- the holder -----------------------------------------------------------------------------------------------
@@ -133,8 +135,13 @@ def verify() -> ResponseReturnValue:
 def verified(code: str) -> ResponseReturnValue:
     """What a certificate is worth today; nothing else about anybody."""
     _slow_down(1)
-    told = queries.checked(vault.tidy(code)[:24])
-    page = respond("certificates/verified.html", told=told, today=clock.now(), states=CertificateState)
+    typed, now = vault.tidy(code)[:24], clock.now()
+    return kept.page(queries.standing(typed), now, lambda: _verified_page(typed, now))
+
+
+def _verified_page(code: str, now: datetime) -> Response:
+    told = queries.checked(code)
+    page = respond("certificates/verified.html", told=told, today=now, states=CertificateState)
     page.status_code = 200 if told else 404
     return page
 
@@ -154,6 +161,8 @@ def _table(codes: list[str], found: dict[str, Any]) -> dict[str, Any]:
     return {"rows": rows, "valid": sum(bool(told and told.is_valid) for _code, told in rows), "now": clock.now()}
 
 
+SLOW = lazy("Too many codes in a short time. Please wait a minute and go on.")
+
+
 def _slow_down(weight: int) -> None:
-    words = str(_("Too many codes in a short time. Please wait a minute and go on."))
-    brake.require_calm(request.remote_addr or "", clock.real().timestamp(), words, weight)
+    brake.require_calm(request.remote_addr or "", clock.real().timestamp(), SLOW, weight)

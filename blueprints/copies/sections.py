@@ -401,8 +401,7 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
     OTHERS_WORK,
 ) | {
     "identity_report": lazy("Reports of registrations belong to whoever made them, and are followed by their code."),
-    "risk_flag": CHECKS,
-    "risk_row": CHECKS,
+    **dict.fromkeys(("risk_flag", "risk_row", "spot_check", "check_item", "check_answer"), CHECKS),
     "evidence": lazy("Photos of sheets show other people, too; the station shows you yours."),
     "job_chunk": lazy("Files that tasks made, this copy among them; each is downloaded at its task."),
 }

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from blueprints.certificates import actions, keys, queries
+from blueprints.certificates.front import Kept
 from blueprints.certificates.models import Certificate, CertificateFile, CertificateKind, CertificateState
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
@@ -23,6 +24,7 @@ from core.db import db
 from core.i18n import speaking
 from core.refusal import Refusal, TooManyTries
 from tests.claims.test_claiming import actor_of, kinds
+from tests.counting import counted
 from tests.factories import BEFORE, HOUR, START, give, make_post, make_shift, make_staff, make_world, sign_in
 from tests.records.test_ledger import DONE, hand_in, served
 
@@ -370,3 +372,35 @@ def test_a_paper_and_its_draft_say_which_entry_its_own_holder_disputes(client, w
     assert titles == [f"{record.title}（有异议）"]
     sign_in(client, world.chen.account_id)
     assert "In dispute" in client.get(f"/desk/certificates/{asked.id}").text
+
+
+def test_a_page_that_was_drawn_before_turns_at_once_all_the_same(client, world, zhu, record, today, monkeypatch):
+    """The page of a check is kept for a minute, and what it says is asked anew each time."""
+    from blueprints.certificates import routes  # noqa: PLC0415 - only here
+
+    monkeypatch.setattr(routes, "kept", Kept())
+    made = print_own(world.lin)
+    drawn = [client.get(f"/verify/{made.code}").text for _n in range(2)]
+    assert drawn[0] == drawn[1]
+    assert "This certificate is valid" in drawn[1]
+    assert "csrf" not in drawn[1]
+    with counted() as statements:
+        client.get(f"/verify/{made.code}")
+    assert len(statements) <= 2
+    proposed = corrections.propose(record.id, 60, world.wu, reason="多记了", now=LATER)
+    corrections.approve(proposed.id, zhu, now=LATER)
+    db.session.commit()
+    assert "The content was corrected" in client.get(f"/verify/{made.code}").text
+    sign_in(client, world.lin.account_id)
+    assert "csrf" in client.get(f"/verify/{made.code}").text
+
+
+def test_pages_that_are_kept_do_not_fill_the_memory(app):
+    pages = Kept(most=2)
+    with app.test_request_context("/verify/X"):
+        from flask import g, make_response  # noqa: PLC0415 - only here
+
+        g.prefs = None
+        for n in range(5):
+            assert pages.page((n,), LATER, lambda: make_response("x")).status_code == 200
+    assert len(pages._pages) == 2
