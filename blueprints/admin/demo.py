@@ -30,7 +30,9 @@ from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim,
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
 from blueprints.inspections import actions as spot_checks
+from blueprints.inspections import queries as checked
 from blueprints.inspections import upkeep as inspections
+from blueprints.inspections.models import Finding
 from blueprints.messages import actions as messages
 from blueprints.organizations import actions as organizations
 from blueprints.organizations import queries as places
@@ -120,18 +122,21 @@ def fill(*, password_hash: str, now: datetime) -> None:
 
 
 def _check_some(now: datetime) -> None:
-    """The city's office drew a small sample of the last months and waits for the evidence."""
-    top = db.session.scalar(select(Organization).where(Organization.parent_id.is_(None)))
-    if top is None:
+    """A district's office published what it found in one small sample, and waits for the evidence of the next."""
+    held = select(Grant.account_id, Organization).join(Organization, Organization.id == Grant.organization_id)
+    offices = held.where(Grant.role == Role.ADMINISTRATOR, Organization.parent_id.is_not(None)).order_by(Grant.id)
+    found = db.session.execute(offices.limit(1)).first()
+    if found is None:
         return
-    office = Actor(_administrator_of(top.id), "", held=(Held(Role.ADMINISTRATOR, top.id, top.path),))
-    today = clock.today(now)
-    spot_checks.draw(spot_checks.Plan(top.id, today - timedelta(days=90), today, 100, False), office, now=now)
-
-
-def _administrator_of(organization_id: int) -> int:
-    held = select(Grant.account_id).where(Grant.organization_id == organization_id, Grant.role == Role.ADMINISTRATOR)
-    return db.session.scalar(held.order_by(Grant.id).limit(1)) or 0
+    account_id, office = found
+    today, chief = clock.today(now), Actor(account_id, "", held=(Held(Role.ADMINISTRATOR, office.id, office.path),))
+    plan = spot_checks.Plan(office.id, today - timedelta(days=90), today, 100, False)
+    done = spot_checks.draw(plan, chief, now=now - timedelta(days=20))
+    for item in checked.items_of(done.id):
+        spot_checks.find(item.id, Finding.OK, "", chief, now=now - timedelta(days=12))
+    spot_checks.close(done.id, chief, now=now - timedelta(days=11))
+    spot_checks.publish(done.id, chief, now=now - timedelta(days=10))
+    spot_checks.draw(plan, chief, now=now)
 
 
 def _try_alone(now: datetime) -> None:

@@ -32,7 +32,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.records import actions as records
-from blueprints.records import corrections
+from blueprints.records import attempts, corrections
 from blueprints.records import queries as recorded
 from blueprints.records.models import Bar, Correction, CorrectionState, RecordState, ServiceRecord, Tried
 from core import audit, clock, display, pictures, workdays
@@ -440,3 +440,4 @@ def _forget(leaving: Departure) -> None:
 
 
 identity.ON_LEAVE.append(_forget)
+attempts.ABOUT_ENTRIES[Dispute.__tablename__] = Dispute

@@ -10,6 +10,8 @@ from blueprints.disputes.forms import AcceptanceForm, RejectionForm
 from blueprints.disputes.models import Dispute, DisputeState
 from blueprints.disputes.routes import shown
 from blueprints.identity.access import actor, staff
+from blueprints.records import witness
+from blueprints.records.models import Tried
 from core import clock
 from core.actor import Role
 from core.db import reading
@@ -19,6 +21,8 @@ from core.web import respond, row_arg, see_other, submitted
 
 bp = Blueprint("disputes_desk", __name__)
 CONFIRMER = Role.CONFIRMER
+witness.WATCHED |= dict.fromkeys(["disputes_desk.accept_dispute", "disputes_desk.reject_dispute"], Tried.SETTLE)
+witness.NAMED["dispute_id"] = Dispute.__tablename__
 
 
 @bp.get("/desk/disputes")

@@ -25,11 +25,14 @@ from blueprints.jobs.models import LIVE, Job
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations.models import Organization
+from blueprints.records import attempts
+from blueprints.records.attempts import About
+from blueprints.records.models import Bar, Tried
 from core import audit
 from core.actor import Actor
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 S = ImportState
 KEPT_FOR = timedelta(days=30)
@@ -205,10 +208,20 @@ def _decided(batch_id: int, actor: Actor) -> ImportBatch:
     batch = lock(ImportBatch, batch_id)
     organization = db.session.get_one(Organization, batch.organization_id)
     if not queries.may_decide(actor, batch, organization):
-        raise Refusal(_("The level above %(name)s decides on this import.", name=organization.name))
+        sentence = _("The level above %(name)s decides on this import.", name=organization.name)
+        raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, organization)
     if queries.is_same_person(batch.uploaded_by_id, actor.account_id):
-        raise Refusal(_("You handed this in, or somebody of the same name or mail address; another person decides."))
+        sentence = _("You handed this in, or somebody of the same name or mail address; another person decides.")
+        raise Barred(sentence, Tried.IMPORT, Bar.RECORDER, organization)
     return batch
+
+
+def _about_batch(batch_id: int) -> About | None:
+    batch = db.session.get(ImportBatch, batch_id)
+    return About(None, batch.organization_id) if batch else None
+
+
+attempts.FINDERS[ImportBatch.__tablename__] = _about_batch
 
 
 def _begin(batch: ImportBatch, task: str, owner_id: int, now: datetime, data: Iterable[bytes] = ()) -> None:

@@ -12,6 +12,8 @@ from blueprints.exchange.models import ImportBatch, ImportKind, ImportState, Row
 from blueprints.identity.access import actor, organization_or_404, staff
 from blueprints.jobs.models import LIVE
 from blueprints.organizations import queries as organizations
+from blueprints.records import witness
+from blueprints.records.models import Tried
 from core import clock
 from core.actor import Role
 from core.db import db, reading
@@ -21,6 +23,8 @@ from core.pictures import takes_tables
 from core.web import is_poll, respond, row_arg, see_other, submitted
 
 bp = Blueprint("imports", __name__)
+witness.WATCHED["imports.approve"] = Tried.IMPORT
+witness.NAMED["batch_id"] = ImportBatch.__tablename__
 MAKERS = queries.MAKERS
 ALL = (*MAKERS, Role.CONFIRMER)
 PIECE = 1024 * 1024

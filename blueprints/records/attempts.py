@@ -6,6 +6,7 @@ The request that was refused is rolled back, so the trace is written in a transa
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -51,11 +52,12 @@ def keep(tried: Tried, bar: Bar, subject: Subject, actor: Actor, *, now: datetim
 
 
 def _entry_of(subject: Subject) -> Subject:
-    """A correction is about its entry."""
-    if subject[0] != Correction.__tablename__:
+    """What is about an entry, such as a correction, is kept with it."""
+    model = ABOUT_ENTRIES.get(subject[0])
+    if model is None:
         return subject
-    correction = db.session.get(Correction, subject[1])
-    return ENTRY, correction.record_id if correction else 0
+    row = db.session.get(model, subject[1])
+    return ENTRY, row.record_id if row else 0
 
 
 def _is_known(tried: Tried, bar: Bar, subject: Subject, actor: Actor, now: datetime) -> bool:
@@ -104,7 +106,8 @@ def _about_organization(organization_id: int) -> About | None:
     return About(None, organization_id) if db.session.get(Organization, organization_id) else None
 
 
-# By table; areas to the right add theirs.
+# Rows with a record_id, by table; areas to the right add theirs, here and below.
+ABOUT_ENTRIES: dict[str, Any] = {Correction.__tablename__: Correction}
 FINDERS: dict[str, Callable[[int], About | None]] = {
     ENTRY: _about_entry,
     ATTENDANCE: _about_attendance,

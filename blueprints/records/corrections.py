@@ -199,7 +199,10 @@ def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord, actor
         Bar.NO_ROLE: _("A confirmer decides on this."),
         Bar.PROPOSER: _("You proposed this correction, so another person decides on it."),
         Bar.OWNER: _("These are your own minutes, so another person decides on them."),
-        Bar.RECORDER: _("You recorded part of this attendance, so another person decides on it."),
+        Bar.RECORDER: _(
+            "You recorded part of this attendance, or somebody of your name or mail address did, so another person "
+            "decides on it."
+        ),
         Bar.INVOLVED: _("You have a part in this entry, so another person decides on it."),
     }[bar]
 

@@ -1,6 +1,6 @@
 """Questions about the record of service. Every total that anybody sees is summed here, and only here."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -125,12 +125,31 @@ def recorders_of(claim_id: int) -> set[int]:
 
 
 def recorders(record_ids: Iterable[int]) -> dict[int, set[int]]:
-    """For each entry the accounts that may not confirm it because they recorded it."""
+    """For each entry the accounts that may not confirm it because they recorded it, or may be a second account of
+    somebody who did: a confirmer of the same mail address, or of the same name and no other date of birth."""
     ids = list(record_ids)
     found: dict[int, set[int]] = {id: set() for id in ids}
-    for recorder in db.session.scalars(select(Recorder).where(Recorder.record_id.in_(ids))):
-        found[recorder.record_id].add(recorder.account_id)
+    themselves = select(Recorder.record_id, Recorder.account_id).where(Recorder.record_id.in_(ids))
+    both: Any = union_all(themselves, _twins(ids))
+    for record_id, account_id in db.session.execute(both):
+        found[record_id].add(account_id)
     return found
+
+
+def _twins(record_ids: Sequence[int]) -> Any:
+    """Confirmers who may be the same person as a recorder of these entries."""
+    me, twin, mine, theirs = aliased(Account), aliased(Account), aliased(Volunteer), aliased(Volunteer)
+    same_birth = or_(mine.id.is_(None), theirs.id.is_(None), mine.birth_date == theirs.birth_date)
+    alike = or_((me.name == twin.name) & same_birth, func.lower(me.email) == func.lower(twin.email))
+    return (
+        select(Recorder.record_id, twin.id)
+        .join(me, me.id == Recorder.account_id)
+        .join(Grant, (Grant.role == Role.CONFIRMER) & Grant.revoked_at.is_(None) & (Grant.account_id != me.id))
+        .join(twin, twin.id == Grant.account_id)
+        .outerjoin(mine, mine.account_id == me.id)
+        .outerjoin(theirs, theirs.account_id == twin.id)
+        .where(Recorder.record_id.in_(record_ids), alike)
+    )
 
 
 def minutes_on(volunteer_id: int, day: date) -> int:
@@ -303,7 +322,10 @@ def judged_by_nobody_because(record: ServiceRecord, actor: Actor, recorded_by: s
     """Why this person may neither confirm nor approve this entry; None if they may."""
     bar = bar_to_judging(record, actor, recorded_by)
     sentences = {
-        Bar.RECORDER: _("You recorded part of this attendance, so another person confirms it."),
+        Bar.RECORDER: _(
+            "You recorded part of this attendance, or somebody of your name or mail address did, so another person "
+            "confirms it."
+        ),
         Bar.OWNER: _("These are your own minutes, so another person confirms them."),
         Bar.TWICE: _("You confirmed this entry, so another person approves it."),
         Bar.TOO_LOW: _too_low(record),

@@ -15,6 +15,8 @@ from blueprints.certificates.models import CertificateRow
 from blueprints.claims import actions as claims
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Act, EvidenceClass, Punch
+from blueprints.disputes.models import Dispute
+from blueprints.exchange import actions as imports
 from blueprints.identity.models import Account, Invitation, Slip, Volunteer, VolunteerState
 from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.messages.models import NoticeKind
@@ -22,11 +24,13 @@ from blueprints.posts.models import Post, Shift
 from blueprints.records import actions as records
 from blueprints.records import corrections, queries
 from blueprints.records.models import LedgerEntry, RecordState
+from core import clock
 from core.actor import Role
 from core.db import db
 from tests.attacks.conftest import DONE, attempts, counting, entries, words
 from tests.claims.test_attendance import END, MINUTE, mark
 from tests.claims.test_claiming import claim, kinds
+from tests.exchange.test_imports import NOW, hours_of, tried
 from tests.factories import BEFORE, HOUR, START, actor_for, give, make_account, make_post, make_shift, make_volunteer
 from tests.identity.people import registration
 from tests.kiosk.conftest import add_tablet, as_tablet
@@ -259,6 +263,19 @@ def test_a_clerk_uses_a_second_account_of_their_own(world, as_, record, seen):
     assert all("陈站长 wanted to confirm this entry" in page for page in seen.of(record))
 
 
+def test_a_second_account_that_somebody_was_talked_into_inviting_confirms(world, as_, record, seen):
+    """The same name or the same mail address is taken for the same person: another one confirms."""
+    named = give(make_account("陈站长"), Role.CONFIRMER, world.town)
+    account(world.chen).email = "chen@example.org"
+    mailed = give(make_account("陈小姐", email="Chen@example.org"), Role.CONFIRMER, world.town)
+    for alias in (named, mailed):
+        assert confirm(as_(alias), record).status_code == 409
+    assert counting(world.lin) == 0
+    assert [each[:2] for each in attempts()] == [("confirm", "recorder")] * 2
+    assert all(ALONE in page for page in seen.of(record))
+    assert confirm(as_(world.wu), record).status_code == 303
+
+
 def test_a_clerk_invites_a_second_account_to_confirm(world, as_, chen, record):
     before = db.session.scalar(select(func.count(Invitation.id)))
     told = {"role": "confirmer", "name": "陈站长"}
@@ -421,6 +438,41 @@ def test_a_clerk_asks_for_a_certificate_of_entries_that_wait(world, as_, record)
     confirm(as_(world.wu), record)
     assert as_(world.lin).post("/me/certificates", data=told).status_code == 303
     assert db.session.scalar(select(func.count(CertificateRow.id))) == 1
+
+
+def test_a_clerk_decides_what_the_owner_disputes(world, as_, record, seen):
+    """The owner says “not me”; whoever recorded it takes no part in the answer."""
+    told = {"kind": "not_me", "words": "我没有去"}
+    assert as_(world.lin).post(f"/me/records/{record.id}/disputes", data=told).status_code == 303
+    dispute = db.session.scalar(select(Dispute.id))
+    both = give(account(world.chen), Role.CONFIRMER, world.county)
+    for what, data in (("rejection", {"reason": "来了"}), ("acceptance", {"minutes": "120"})):
+        assert as_(both).post(f"/desk/disputes/{dispute}/{what}", data=data).status_code == 409
+    assert counting(world.lin) == 0
+    assert all("wanted to decide on a dispute" in page for page in seen.of(record))
+
+
+def test_a_disputed_entry_is_confirmed_quickly(world, as_, record):
+    told = {"kind": "not_me", "words": "我没有去"}
+    as_(world.lin).post(f"/me/records/{record.id}/disputes", data=told)
+    assert confirm(as_(world.wu), record).status_code == 409
+    assert counting(world.lin) == 0
+
+
+def test_hours_are_brought_in_from_elsewhere_and_let_in_alone(world, as_, monkeypatch):
+    """The level above decides on a file of another platform, never who handed it in nor their second account."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    batch = tried(world, hours_of(world))
+    imports.submit(batch.id, world.qian, now=NOW)
+    db.session.commit()
+    both = give(account(world.qian), Role.CONFIRMER, world.city)
+    twin = give(make_account("钱主任"), Role.CONFIRMER, world.city)
+    for who in (both, twin):
+        assert as_(who).post(f"/desk/imports/{batch.id}/approval").status_code == 409
+    assert as_(world.pan).post(f"/desk/imports/{batch.id}/approval").status_code in (403, 404)
+    assert counting(world.lin, world.zhou) == 0
+    assert {each[:2] for each in attempts()} == {("import", "recorder"), ("import", "out_of_reach")}
+    assert "wanted to bring in hours from elsewhere" in words(as_(world.qian).get("/desk/audit").text)
 
 
 # --- from above and from elsewhere -----------------------------------------------------------------------------
