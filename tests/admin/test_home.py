@@ -38,10 +38,11 @@ def entries(client):
 
 
 CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
-CLERK |= {"/desk/screens", "/desk/imports"}
+CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/supplements"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
-ADMINISTRATOR |= {"/desk/imports", "/desk/risks"}
-CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks"}
+ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs"}
+CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
+CONFIRMER |= {"/desk/supplements"}
 
 
 @pytest.mark.parametrize(

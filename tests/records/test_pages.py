@@ -339,7 +339,7 @@ def test_a_long_day_is_confirmed_here_and_approved_above(as_, at, world):
 def test_a_recorder_sees_the_reason_instead_of_a_button_and_is_refused(as_, world, record):
     both = give(db.session.get(Account, world.chen.account_id), Role.CONFIRMER, world.station)
     chen = as_(both)
-    sentence = "You recorded part of this attendance, so another person confirms it."
+    sentence = "You recorded part of this attendance, or somebody of your name or mail address did"
     page = chen.get("/desk/records").text
     assert (sentence in page, "checkbox" in page, "Confirm the ticked" in page) == (True, False, False)
     answer = chen.post("/desk/records/confirmations", data={"record": record.id})
