@@ -608,7 +608,7 @@ def _first(scene: Scene, *numbers: int) -> list[Actor]:
 
 
 def _stated_late(scene: Scene) -> None:
-    """One was not seen to leave; hours later the clerk states when that was: class C."""
+    """One was not seen to leave; hours later the clerk states when that was: class C, on public notice now."""
 
     def state(now: datetime) -> None:
         claim = claimed.roster(scene.shift.id)[0]
@@ -621,7 +621,7 @@ def _stated_late(scene: Scene) -> None:
     scene.attended(gone=[0])
     scene.play.at(scene.shift.ends_at + 5 * HOUR, state)
     scene.handing_in(6 * HOUR)
-    scene.confirming()
+    scene.confirming(scene.play.now - DAY - scene.shift.ends_at)  # so that its public notice runs, whatever day it is
 
 
 def _not_handed_in(scene: Scene) -> None:
