@@ -52,6 +52,7 @@ SHARED |= {"batches"}  # verbs of certificates that the demo plays
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 SHARED |= {"reported", "reporting"}  # what the desk counts, and verbs that the demo plays
+SHARED |= {"entering", "sending"}  # imports and hand-over, as the demo plays them
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -129,7 +130,7 @@ LAYERS |= {"batches": LAYERS["actions"], "batch_desk": LAYERS["routes"]}  # cert
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}
-LAYERS |= {"demo_disputes": LAYERS["demo"]}
+LAYERS |= {"demo_disputes": LAYERS["demo"], "demo_exchange": LAYERS["demo"]}
 LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {

@@ -20,7 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
-from blueprints.admin import demo_disputes
+from blueprints.admin import demo_disputes, demo_exchange
 from blueprints.certificates import batches, keys
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
@@ -92,6 +92,8 @@ def is_demo() -> bool:
 def load() -> None:
     """Put the demo into an empty database, for good."""
     fill(password_hash=passwords.hashed(PASSWORD), now=clock.real())
+    db.session.commit()
+    demo_exchange.show(PHONE.format(COUNTY), PHONE.format("0006"), now=clock.real())
     db.session.commit()
 
 

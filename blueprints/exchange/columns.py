@@ -44,7 +44,7 @@ FIELDS: dict[HandoverKind, dict[str, Any]] = {
     },
     K.PROJECTS: COMMON
     | {
-        "title": lazy("Title"),
+        "title": lazy("Name of the activity"),
         "category": lazy("Category"),
         "content": lazy("What was done"),
         "place": lazy("Place"),
@@ -57,7 +57,7 @@ FIELDS: dict[HandoverKind, dict[str, Any]] = {
     | {
         "number": lazy("Volunteer number"),
         "name": lazy("Name"),
-        "title": lazy("Title"),
+        "title": lazy("Name of the activity"),
         "category": lazy("Category"),
         "day": lazy("Day"),
         "start": lazy("Start"),

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf.file import FileField
-from wtforms import BooleanField, FieldList, FormField, SelectField, StringField, ValidationError
+from wtforms import BooleanField, FieldList, FormField, IntegerField, SelectField, StringField, ValidationError
 from wtforms import Form as PlainForm
+from wtforms.validators import Optional
 
 from blueprints.exchange.columns import FIELDS as FIELDS_OUT
 from blueprints.exchange.columns import MOST_COLUMNS, Column
@@ -117,6 +118,7 @@ class ItemForm(Form):
 
 
 class ColumnForm(PlainForm):
+    order = IntegerField(lazy("Order"), [Optional()])
     name = StringField(lazy("Name of the column"), [AtMost(40)], filters=[tidy])
     field = SelectField(lazy("Field"), validate_choice=False)
     fixed = StringField(lazy("Always, or when empty"), [AtMost(60)], filters=[tidy])
@@ -145,6 +147,7 @@ class ColumnsForm(Form):
     def chosen(self) -> list[Column]:
         """The columns in their order; a line without a name is none."""
         lines = [line.form for line in self.columns if line.form.name.data]
+        lines.sort(key=lambda line: MOST_COLUMNS if line.order.data is None else line.order.data)
         return [
             Column(line.name.data, line.field.data or "", line.fixed.data or "", _codes(line.codes.data or "") or {})
             for line in lines
@@ -154,9 +157,11 @@ class ColumnsForm(Form):
 def columns_form(columns: Sequence[Column], kind: HandoverKind) -> ColumnsForm:
     """The columns as they stand, to be changed."""
     form = ColumnsForm(formdata=None)
-    for each in columns:
+    for number, each in enumerate(columns, start=1):
         codes = "，".join(f"{value}{CODE}{code}" for value, code in each.codes.items())
-        form.columns.append_entry({"name": each.name, "field": each.field, "fixed": each.fixed, "codes": codes})
+        form.columns.append_entry(
+            {"order": number, "name": each.name, "field": each.field, "fixed": each.fixed, "codes": codes}
+        )
     return form.offer(kind)
 
 

@@ -155,7 +155,7 @@ FIELDS: dict[ImportKind, tuple[ImportField, ...]] = {
         _EXTERNAL,
         ImportField(
             "title",
-            lazy("Title"),
+            lazy("Name of the activity"),
             ("活动名称", "项目名称", "服务项目", "服务名称", "志愿活动", "岗位名称", "名称", "活动", "项目"),
             _text(TITLE),
             is_required=True,

@@ -15,7 +15,7 @@ from blueprints.exchange.models import (
 from core.i18n import lazy
 
 WORDS: dict[StrEnum, Any] = {
-    ImportKind.REGISTRATIONS: lazy("Registrations"),
+    ImportKind.REGISTRATIONS: lazy("Registrations of volunteers"),
     ImportKind.HOURS: lazy("Hours of service"),
     ImportState.READING: lazy("Being read"),
     ImportState.READ: lazy("Columns to be named"),
@@ -48,7 +48,7 @@ HANDOVER_WORDS: dict[StrEnum, Any] = {
     HandoverState.MAKING: lazy("Being made"),
     HandoverState.MADE: lazy("Handed over"),
     HandoverState.DROPPED: lazy("Not handed over"),
-    ItemState.SENT: lazy("Sent"),
-    ItemState.ACCEPTED: lazy("Accepted"),
+    ItemState.SENT: lazy("Sent, no answer yet"),
+    ItemState.ACCEPTED: lazy("Accepted there"),
     ItemState.REFUSED: lazy("Refused there"),
 }

@@ -368,6 +368,8 @@ def test_the_columns_are_edited_on_their_page(client, world):
     assert client.post(place, data={**form, "columns-1-codes": "female"}).status_code == 422
     assert client.post(place, data={**form, "columns-1-codes": "female=2，male=1"}).status_code == 303
     assert outgoing.mapping(world.county, K.VOLUNTEERS)[1].codes == {"female": "2", "male": "1"}
+    assert client.post(place, data={**form, "columns-0-order": "2", "columns-1-order": "1"}).status_code == 303
+    assert [column.name for column in outgoing.mapping(world.county, K.VOLUNTEERS)] == ["G", "ID"]
     assert client.post(place, data={"columns-0-name": "X"}).status_code == 409
     assert client.get(place.replace("volunteers", "secrets")).status_code == 404
 
