@@ -29,7 +29,7 @@ from blueprints.certificates.queries import Span
 from blueprints.identity.models import Account, Volunteer
 from blueprints.jobs import actions as jobs
 from blueprints.jobs.actions import Kind, Work
-from blueprints.jobs.models import Job
+from blueprints.jobs.models import LIVE, Job
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.records.models import LedgerEntry
@@ -170,6 +170,8 @@ def go_on(batch_id: int, actor: Actor, *, address: str, now: datetime) -> Certif
     _require(actor, Role.CONFIRMER, db.session.get_one(Organization, batch.organization_id))
     if batch.state is not BatchState.ISSUING:
         raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
+    if batch.job_id and lock(Job, batch.job_id).state in LIVE:
+        raise Refusal(_("The certificates are being issued at this moment. Reload the page to see how far it is."))
     batch.job_id = _task(batch, actor, address, now).id
     return batch
 
@@ -221,7 +223,9 @@ def work_through(work: Work) -> Generator[None]:
         path = Path(folder) / "batch.zip"
         _packed(batch_id, path)
         yield from work.store(path)
-    _move(lock(CertificateBatch, batch_id), BatchState.ISSUED)
+    batch = lock(CertificateBatch, batch_id)
+    if batch.state is not BatchState.ISSUED:  # another task of the same batch may have been faster
+        _move(batch, BatchState.ISSUED)
 
 
 def _next(batch_id: int) -> int | None:
@@ -233,7 +237,7 @@ def _next(batch_id: int) -> int | None:
 def _one(member_id: int, address: str) -> int:
     """Draft in a transaction that reads, and write it down if it is still so; else say why there is none.
 
-    Returns 0 if the record changed between the two: the same person's turn comes again.
+    Returns 0 if the record changed between the two: the same person's turn comes again; or if another task was faster.
     """
     now = clock.now()
     with reading():
@@ -244,6 +248,8 @@ def _one(member_id: int, address: str) -> int:
         draft = None if outcome else _draft(member, batch, address, now)
         actor = Actor(issuer.id, issuer.name)
     member = lock(BatchMember, member_id)
+    if member.outcome is not Outcome.WAITING:
+        return 0
     if draft is None:
         member.outcome = outcome or Outcome.EMPTY
         return 1

@@ -33,7 +33,7 @@ from core.refusal import Refusal
 from tests.certificates.test_paper import proven
 from tests.claims.test_claiming import kinds
 from tests.counting import counted
-from tests.factories import give, make_post, make_shift, make_volunteer, make_world, sign_in
+from tests.factories import give, make_post, make_shift, make_staff, make_volunteer, make_world, sign_in
 from tests.records.test_ledger import DONE, hand_in, served
 
 SITE = "https://gang.example.org"
@@ -163,6 +163,47 @@ def test_a_stopped_batch_goes_on_where_it_stopped(effective):
     assert batch.state is BatchState.ISSUED
     with pytest.raises(Refusal, match="meanwhile"):
         batches.go_on(batch.id, effective.wu, address=SITE, now=DONE)
+
+
+def test_a_batch_at_work_is_not_taken_up_twice(effective):
+    batch = issued(effective)
+    colleague = make_staff(Role.CONFIRMER, effective.station, "方确认")
+    for actor in (colleague, effective.wu):
+        with pytest.raises(Refusal, match="at this moment"):
+            batches.go_on(batch.id, actor, address=SITE, now=DONE)
+    assert db.session.scalar(select(func.count(Job.id))) == 1
+
+
+def test_two_tasks_of_one_batch_give_nobody_two(effective, monkeypatch):
+    batch = issued(effective)
+    colleague = make_staff(Role.CONFIRMER, effective.station, "方确认")
+    batches._task(batch, colleague, SITE, DONE)
+    db.session.commit()
+    first, second = (jobs.take(holder, now=DONE, real=clock.real()) for holder in ("first", "second"))
+    db.session.commit()
+    assert first.job_id != second.job_id
+    drafted = batches._draft
+
+    def overtaken(member, *rest):
+        """While one task makes the paper, the other one issues it."""
+        made = drafted(member, *rest)
+        monkeypatch.setattr(batches, "_draft", drafted)
+        member_id = member.id
+        db.session.rollback()
+        assert batches._one(member_id, SITE) == 1
+        db.session.commit()
+        return made
+
+    steps, others = batches.BATCH.handler(first), batches.BATCH.handler(second)
+    assert [tasks._step(steps, first, "zh_Hans"), tasks._step(others, second, "zh_Hans")] == [True, True]
+    monkeypatch.setattr(batches, "_draft", overtaken)
+    while tasks._step(steps, first, "zh_Hans"):
+        pass
+    while tasks._step(others, second, "zh_Hans"):
+        pass
+    assert set(outcomes(batch).values()) == {Outcome.ISSUED}
+    assert db.session.scalar(select(func.count(Certificate.id))) == 2
+    assert batch.state is BatchState.ISSUED
 
 
 def test_what_changes_between_making_and_writing_is_made_anew(effective, monkeypatch):
