@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from blueprints.exchange.models import ImportKind
@@ -20,6 +20,8 @@ SERIALS = range(1, 73_051)  # up to the year 2099
 DATE = re.compile(r"(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})日?")
 BARE_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 TIME = re.compile(r"(\d{1,2})[:：时](\d{1,2})(?:[:：分](\d{1,2}))?[分秒]?")
+NUMBER = re.compile(r"[0-9]{1,5}(\.[0-9]{1,20})?([eE]-[0-9]{1,2})?")  # 1e1600000 keeps a machine busy for days
+YEARS = range(1900, 2101)
 SPARE = re.compile(r"[\s*＊:：()（）【】\[\]_-]+")
 NAME, TITLE, TEXT, PLACE, EXTERNAL = 40, 40, 400, 120, 60
 
@@ -71,6 +73,13 @@ def _gender(cell: str) -> str:
     raise WrongCell(_("Please write 男 or 女."))
 
 
+def _number(cell: str) -> Decimal:
+    """A number that is not absurd; ValueError for all else, before it is worked with."""
+    if not NUMBER.fullmatch(cell):
+        raise ValueError(cell)
+    return Decimal(cell)
+
+
 def _day(cell: str) -> str:
     return _date(cell).isoformat()
 
@@ -78,11 +87,10 @@ def _day(cell: str) -> str:
 def _date(cell: str) -> date:
     found = DATE.match(cell) or BARE_DATE.fullmatch(cell)
     try:
-        if found:
-            return date(*map(int, found.groups()))
-        if int(Decimal(cell)) in SERIALS:
-            return EPOCH + timedelta(days=int(Decimal(cell)))
-    except (ValueError, InvalidOperation):
+        day = date(*map(int, found.groups())) if found else EPOCH + timedelta(days=int(_number(cell)))
+        if day.year in YEARS and (found or int(_number(cell)) in SERIALS):
+            return day
+    except ValueError:
         pass
     raise WrongCell(_("This is not a date. Please write it like 2026-03-05."))
 
@@ -93,18 +101,18 @@ def _clock(cell: str) -> str:
     try:
         if found:
             return time(int(found[1]), int(found[2])).isoformat()
-        share = Decimal(cell) % 1
+        share = _number(cell) % 1
         minutes = int((share * 24 * 60).to_integral_value())
         return time(minutes // 60 % 24, minutes % 60).isoformat()
-    except (ValueError, InvalidOperation):
+    except ValueError:
         raise WrongCell(_("This is not a time. Please write it like 09:30.")) from None
 
 
 def _minutes_of(unit: int) -> Callable[[str], int]:
     def read(cell: str) -> int:
         try:
-            minutes = Decimal(cell.rstrip("小时分钟hHmin ")) * unit
-        except InvalidOperation:
+            minutes = _number(cell.rstrip("小时分钟hHmin ")) * unit
+        except ValueError:
             raise WrongCell(_("This is not a number.")) from None
         if minutes != int(minutes) or not 0 < minutes <= 24 * 60:
             raise WrongCell(_("Between 1 minute and 24 hours, in whole minutes."))
@@ -247,6 +255,8 @@ def _read_into(values: dict[str, Any], problems: Problems, head: str, field: Imp
         values[field.name] = field.read(cell)
     except WrongCell as wrong:
         problems.append((head, str(wrong)))
+    except (ValueError, ArithmeticError):  # one cell never stops a file
+        problems.append((head, _("This cell cannot be read. Please check what it says.")))
 
 
 def _complete_hours(values: dict[str, Any], problems: Problems) -> None:

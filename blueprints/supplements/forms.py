@@ -17,6 +17,7 @@ from core.words import say
 CLOCK = ["%H:%M", "%H:%M:%S"]
 DAY = timedelta(days=1)
 MOST_MINUTES = 1440
+YEARS = range(1900, 2101)
 
 
 class SupplementForm(Form):
@@ -54,6 +55,10 @@ class SupplementForm(Form):
         self.organization.choices = [(each.id, each.name) for each in organizations]
         self.category.choices = [(each.value, say(each)) for each in Category]
         return self
+
+    def validate_day(self, field: DateField) -> None:
+        if field.data and field.data.year not in YEARS:
+            raise ValidationError(_("Please check the year."))
 
     def validate_photo(self, field: FileField) -> None:
         if not field.data or not field.data.filename:

@@ -217,7 +217,10 @@ def test_dates_are_read_as_they_are_written(app, cell, day):
     assert (found.year, found.month, found.day) == ((2099, 3, day) if day else (2023, 3, 15))
 
 
-@pytest.mark.parametrize("cell", ["2099-13-01", "x", "", "99999999", "0", "-4", "2099-02-30"])
+@pytest.mark.parametrize(
+    "cell",
+    ["2099-13-01", "x", "", "99999999", "0", "-4", "2099-02-30", "inf", "nan", "1e1600000", "9999-12-31", "0001-01-01"],
+)
 def test_other_dates_are_told(app, cell):
     with pytest.raises(rules.WrongCell):
         rules._date(cell)
@@ -239,7 +242,37 @@ def test_over_midnight_the_end_is_on_the_next_day(app):
     assert (problems, values["credited"]) == ([], 120)
 
 
-@pytest.mark.parametrize("cell", ["0", "-1", "25", "1.001", "x", "nan", "1e99"])
+@pytest.mark.parametrize("cell", ["9e1600000", "nan", "inf", "-0.5", "25:00", "x"])
+def test_other_times_are_told(app, cell):
+    with pytest.raises(rules.WrongCell):
+        rules._clock(cell)
+
+
+def test_small_parts_of_a_day_are_times(app):
+    assert rules._clock("3.4722222222222224E-2") == "00:50:00"
+    assert rules._clock("45000.395833333336") == "09:30:00"
+
+
+def test_no_cell_stops_a_whole_file(world):
+    odd = [{"length": "nan"}, {"length": "inf"}, {"length": "1e1600000"}, {"day": "inf"}, {"starts": "1e1600000"}]
+    odd += [{"day": "9999-12-31", "starts": "23:00", "ends": "08:00"}, {"day": "0001-01-01", "starts": "00:01"}]
+    lin, zhou = phone(world.lin), phone(world.zhou)
+    wrong = [hours("林小满", lin, f"X{number}", **each) for number, each in enumerate(odd)]
+    found = rows(tried(world, book(HOURS_HEADS, *wrong, hours("周小航", zhou, "R9"))))
+    assert [row.state for row in found] == [*[R.WRONG] * len(odd), found[-1].state]
+    assert all("This is not a" in entering.reasons(row) for row in found[:-1])
+
+
+def test_what_nobody_foresaw_in_a_cell_is_told_at_that_cell(world, monkeypatch):
+    def read(cell):
+        raise OverflowError(cell)
+
+    problems = []
+    rules._read_into({}, problems, "时长", rules.ImportField("hours", "Hours", (), read), "2")
+    assert problems == [("时长", "This cell cannot be read. Please check what it says.")]
+
+
+@pytest.mark.parametrize("cell", ["0", "-1", "25", "1.001", "x", "nan", "inf", "1e99", "1e1600000"])
 def test_odd_hours_are_told(app, cell):
     with pytest.raises(rules.WrongCell):
         rules._minutes_of(60)(cell)

@@ -104,6 +104,8 @@ def picture_id(supplement):
         ({"minutes": "181"}, 409, "Between 1 minute and 3 h"),
         ({"minutes": "0"}, 422, "between 1 and 1440"),
         ({"organization": "999999"}, 422, ""),
+        ({"day": "9999-12-31", "starts": "23:00", "ends": "08:00"}, 422, "check the year"),
+        ({"day": "0001-01-01", "starts": "00:01"}, 422, "check the year"),
     ],
 )
 def test_what_is_wrong_is_said_and_what_was_typed_stays(as_, world, values, status, words):
