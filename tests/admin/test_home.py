@@ -42,7 +42,7 @@ CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/suppl
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
 ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs"}
 CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
-CONFIRMER |= {"/desk/supplements"}
+CONFIRMER |= {"/desk/supplements", "/desk/objections"}
 
 
 @pytest.mark.parametrize(
