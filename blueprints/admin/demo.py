@@ -133,12 +133,13 @@ def _check_some(now: datetime) -> None:
     account_id, office = found
     today, chief = clock.today(now), Actor(account_id, "", held=(Held(Role.ADMINISTRATOR, office.id, office.path),))
     plan = spot_checks.Plan(office.id, today - timedelta(days=90), today, 100, False)
-    done = spot_checks.draw(plan, chief, now=now - timedelta(days=20))
+    earlier = now - timedelta(days=20)
+    done = spot_checks.draw(spot_checks.sample(plan, chief, now=earlier), chief, now=earlier)
     for item in checked.items_of(done.id):
         spot_checks.find(item.id, Finding.OK, "", chief, now=now - timedelta(days=12))
     spot_checks.close(done.id, chief, now=now - timedelta(days=11))
     spot_checks.publish(done.id, chief, now=now - timedelta(days=10))
-    spot_checks.draw(plan, chief, now=now)
+    spot_checks.draw(spot_checks.sample(plan, chief, now=now), chief, now=now)
 
 
 def _try_alone(now: datetime) -> None:

@@ -83,11 +83,22 @@ class Plan:
     with_risks: bool
 
 
-def draw(plan: Plan, actor: Actor, *, now: datetime) -> SpotCheck:
-    """Draw a sample by a seed that is made now, and ask every organization in it for evidence."""
-    organization = db.get_or_404(Organization, plan.organization_id)
-    if not any(actor.may(role, organization.path) for role in LOOKERS):
-        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A check that is drawn and not written down yet: the entries that the seed chose, and flags with theirs."""
+
+    check: SpotCheck
+    chosen: list[int]
+    flags: list[tuple[int, int]]
+
+    @property
+    def risky(self) -> list[int]:
+        return sorted({record_id for _flag, record_id in self.flags} - set(self.chosen))
+
+
+def sample(plan: Plan, actor: Actor, *, now: datetime) -> Sample:
+    """Draw by a seed that is made now. It ranks all there is and only reads, so that nobody waits for it to write."""
+    organization = _drawable(plan.organization_id, actor)
     if plan.last < plan.first:
         raise Refusal(_("The last day lies before the first."), "last")
     check = SpotCheck(organization_id=organization.id, including=is_above(actor, organization))
@@ -95,30 +106,47 @@ def draw(plan: Plan, actor: Actor, *, now: datetime) -> SpotCheck:
     check.seed, check.last_entry_id = secrets.token_hex(16), queries.last_entry_id()
     check.drawn_at, check.drawn_by_id, check.state = now, actor.account_id, CheckState.OPEN
     check.due_on = workdays.after(clock.today(now), organizations.limit(Limit.EVIDENCE_WORKING_DAYS))
-    _fill(check, organization)
+    check.population = queries.size(check, organization)
+    if not check.population:
+        raise Refusal(_("Nothing counts there in these days, so there is nothing to draw from."), "first")
+    _refuse_many(queries.share(check))
+    chosen = queries.draw(check, organization)
+    return Sample(check, chosen, queries.flagged(check, organization) if check.with_risks else [])
+
+
+def _drawable(organization_id: int, actor: Actor) -> Organization:
+    organization = db.get_or_404(Organization, organization_id)
+    if not any(actor.may(role, organization.path) for role in LOOKERS):
+        raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
+    return organization
+
+
+def _refuse_many(count: int) -> None:
+    if count > MOST_ITEMS:
+        raise Refusal(
+            _("That would be %(count)d entries, more than anybody looks at. Take a smaller share.", count=count),
+            "permille",
+        )
+
+
+def draw(sampled: Sample, actor: Actor, *, now: datetime) -> SpotCheck:
+    """Write down what was drawn, and ask every organization in it for evidence."""
+    check, organization = sampled.check, _drawable(sampled.check.organization_id, actor)
+    _fill(sampled)
     _note("check drawn", check, actor, organization, now, population=check.population)
     _ask(check, now)
     return check
 
 
-def _fill(check: SpotCheck, organization: Organization) -> None:
-    """Put the entries in that the seed chooses, and those that flags rest on."""
-    check.population, chosen = queries.draw(check, organization)
-    if not check.population:
-        raise Refusal(_("Nothing counts there in these days, so there is nothing to draw from."), "first")
-    flags = queries.flagged(check, organization) if check.with_risks else []
-    risky = sorted({record_id for _flag, record_id in flags} - set(chosen))
-    if len(chosen) + len(risky) > MOST_ITEMS:
-        count = len(chosen) + len(risky)
-        raise Refusal(
-            _("That would be %(count)d entries, more than anybody looks at. Take a smaller share.", count=count),
-            "permille",
-        )
+def _fill(sampled: Sample) -> None:
+    """Put the entries in that the seed chose, and those that flags rest on."""
+    check, chosen, risky = sampled.check, sampled.chosen, sampled.risky
+    _refuse_many(len(chosen) + len(risky))
     db.session.add(check)
     db.session.flush()
     drawn = [*((id, Drawn.CHANCE) for id in chosen), *((id, Drawn.RISK) for id in risky)]
     db.session.add_all(CheckItem(check_id=check.id, record_id=id, drawn=how) for id, how in drawn)
-    for flag_id in sorted({flag_id for flag_id, _record in flags}):
+    for flag_id in sorted({flag_id for flag_id, _record in sampled.flags}):
         _move_flag(lock(RiskFlag, flag_id), FlagState.DRAWN)
     db.session.flush()
 

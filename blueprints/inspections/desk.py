@@ -13,6 +13,7 @@ from blueprints.inspections.models import Finding, FlagState, Rule, SpotCheck, S
 from blueprints.inspections.queries import Line
 from core import clock
 from core.actor import Role
+from core.db import reading
 from core.forms import Form
 from core.i18n import _
 from core.web import respond, row_arg, see_other, submitted
@@ -95,7 +96,8 @@ def new_check() -> ResponseReturnValue:
 @bp.post("/desk/checks")
 @staff(Role.CONFIRMER, Role.ADMINISTRATOR)
 def draw_check() -> ResponseReturnValue:
-    form = _draw_form()
+    with reading():
+        form = _draw_form()
     if form.organization.data not in dict(form.organization.choices):
         abort(404)
     return submitted(form, lambda: _draw_page(form), lambda: _drawn(form))
@@ -111,7 +113,9 @@ def _draw_page(form: DrawForm) -> Response:
 
 def _drawn(form: DrawForm) -> ResponseReturnValue:
     told = (form.organization.data, form.first.data, form.last.data, form.permille.data, form.risks.data)
-    check = actions.draw(Plan(*told), actor(), now=clock.now())
+    with reading():
+        sampled = actions.sample(Plan(*told), actor(), now=clock.now())
+    check = actions.draw(sampled, actor(), now=clock.now())
     flash(_("The sample is drawn, and the organizations in it are asked for evidence."), "success")
     return see_other(url_for(".show_check", check_id=check.id))
 

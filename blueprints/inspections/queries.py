@@ -153,14 +153,20 @@ def population(check: SpotCheck, organization: Organization) -> Select[Any]:
     )
 
 
-def draw(check: SpotCheck, organization: Organization) -> tuple[int, list[int]]:
-    """How many there are, and the share that the seed chooses; the same seed always chooses the same."""
-    size = db.session.scalar(select(func.count()).select_from(population(check, organization).subquery())) or 0
-    if not size:
-        return 0, []
-    wanted = -(-size * check.permille // THOUSAND)
+def size(check: SpotCheck, organization: Organization) -> int:
+    """How many there are to draw from."""
+    return db.session.scalar(select(func.count()).select_from(population(check, organization).subquery())) or 0
+
+
+def share(check: SpotCheck) -> int:
+    """How many of its population a check draws; at least one."""
+    return -(-check.population * check.permille // THOUSAND)
+
+
+def draw(check: SpotCheck, organization: Organization) -> list[int]:
+    """The share that the seed chooses; the same seed always chooses the same. Every entry is ranked, few are kept."""
     rows = db.session.scalars(population(check, organization).execution_options(yield_per=10_000))
-    return size, sorted(heapq.nsmallest(wanted, rows, key=lambda id: rank(check.seed, id)))
+    return sorted(heapq.nsmallest(share(check), rows, key=lambda id: rank(check.seed, id)))
 
 
 def rank(seed: str, record_id: int) -> str:
@@ -171,9 +177,10 @@ def rank(seed: str, record_id: int) -> str:
 def drawn_again(check: SpotCheck) -> bool:
     """Whether drawing once more, from what the ledger holds today, chooses the very same entries."""
     organization = db.session.get_one(Organization, check.organization_id)
-    size, ids = draw(check, organization)
+    if size(check, organization) != check.population:
+        return False
     kept = select(CheckItem.record_id).where(CheckItem.check_id == check.id, CheckItem.drawn == Drawn.CHANCE)
-    return size == check.population and set(ids) == set(db.session.scalars(kept))
+    return set(draw(check, organization)) == set(db.session.scalars(kept))
 
 
 def flagged(check: SpotCheck, organization: Organization) -> list[tuple[int, int]]:

@@ -5,13 +5,13 @@ from io import BytesIO
 
 import pytest
 from flask import g
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 
 from blueprints.claims.models import Act
 from blueprints.identity.models import Account
 from blueprints.inspections import actions, queries, upkeep
 from blueprints.inspections.actions import Plan
-from blueprints.inspections.models import CheckAnswer, CheckItem, Finding, FlagState, RiskFlag, Rule
+from blueprints.inspections.models import CheckAnswer, CheckItem, Finding, FlagState, RiskFlag, Rule, SpotCheck
 from blueprints.messages.models import Notice, NoticeKind
 from blueprints.records import actions as records
 from blueprints.records import corrections
@@ -19,7 +19,7 @@ from blueprints.records import queries as recorded
 from blueprints.records.models import CorrectionState, ServiceRecord
 from core import clock, workdays
 from core.actor import Role
-from core.db import db
+from core.db import db, only_reads
 from core.refusal import Barred, Refusal
 from tests.attacks.conftest import words
 from tests.claims.test_attendance import mark
@@ -51,7 +51,8 @@ def boss(world):
 
 
 def draw(world, actor, permille=500, risks=False, organization=None, now=LATER):
-    check = actions.draw(Plan((organization or world.county).id, *YEAR, permille, risks), actor, now=now)
+    plan = Plan((organization or world.county).id, *YEAR, permille, risks)
+    check = actions.draw(actions.sample(plan, actor, now=now), actor, now=now)
     db.session.commit()
     return check
 
@@ -114,8 +115,37 @@ def test_what_was_drawn_never_changes(world, station, boss):
 def test_at_least_one_is_drawn_and_never_more_than_anybody_looks_at(world, station, boss, monkeypatch):
     assert len(queries.items_of(draw(world, boss, permille=1).id)) == 1
     monkeypatch.setattr(actions, "MOST_ITEMS", 3)
-    with pytest.raises(Refusal, match="smaller share"):
+    monkeypatch.setattr(queries, "rank", None)  # nothing is ranked for a share that nobody looks at
+    with pytest.raises(Refusal, match=r"would be 6 entries.*smaller share"):
         draw(world, boss)
+
+
+def test_what_flags_rest_on_counts_towards_what_anybody_looks_at(world, station, boss, monkeypatch):
+    upkeep.look(LATER)
+    many = actions.sample(Plan(world.county.id, *YEAR, 1, True), boss, now=LATER)
+    assert many.risky
+    monkeypatch.setattr(actions, "MOST_ITEMS", 1)
+    with pytest.raises(Refusal, match="smaller share"):
+        actions.draw(many, boss, now=LATER)
+
+
+def test_nobody_waits_to_write_while_a_sample_is_drawn(world, station, boss, as_, monkeypatch):
+    """The transaction in which everything is ranked began as one that only reads."""
+    begun, ranked, rank = [], [], queries.rank
+    monkeypatch.setattr(queries, "rank", lambda *told: ranked.append(begun[-1]) or rank(*told))
+
+    def note(_session, _transaction, _connection):
+        begun.append(only_reads())
+
+    event.listen(db.session, "after_begin", note)
+    try:
+        told = {"organization": world.county.id, "first": "2099-01-01", "last": "2099-12-31", "permille": "500"}
+        made = as_(boss).post("/desk/checks", data=told)
+    finally:
+        event.remove(db.session, "after_begin", note)
+    assert made.status_code == 303
+    assert ranked == [True] * 12
+    assert queries.drawn_again(db.session.scalars(select(SpotCheck)).one())
 
 
 def test_flagged_entries_come_in_and_their_flags_are_looked_at_with_the_check(world, station, boss):

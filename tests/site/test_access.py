@@ -252,7 +252,8 @@ def first_slot(rhythm: Series) -> Slot:
 def checked(world):
     """A spot check of the station's entries that count, with an answer."""
     plan = inspections.Plan(world.station.id, date(2099, 1, 1), date(2099, 12, 31), 1000, False)
-    check = inspections.draw(plan, world.qian, now=START + 60 * HOUR)
+    moment = START + 60 * HOUR
+    check = inspections.draw(inspections.sample(plan, world.qian, now=moment), world.qian, now=moment)
     item, asked = looked_at.items_of(check.id)[0], looked_at.requests_of(check.id)[0]
     answer = inspections.answer(asked.id, "名册在站点。", b"picture", world.chen, now=START + 61 * HOUR)
     db.session.commit()
