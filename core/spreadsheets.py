@@ -24,6 +24,7 @@ MOST_BYTES = 20 * MEGABYTE  # as it is sent
 MOST_UNPACKED = 400 * MEGABYTE
 MOST_ENTRIES = 500
 MOST_SHARED = 64 * MEGABYTE  # of text that cells share
+MOST_ELEMENTS = 4_000_000  # of texts that cells share, and between two rows that hold something
 MOST_COLUMNS = 100
 MOST_ROWS = 100_000
 LONGEST_CELL = 2_000
@@ -82,6 +83,10 @@ def _no_table() -> Refusal:
     return Refusal(
         _("This is no XLSX or CSV file that can be read. Please open it in your table program and save it anew."), FIELD
     )
+
+
+def _too_large() -> Refusal:
+    return Refusal(_("Unpacked, this file is far too large. Please save only the table that is needed."), FIELD)
 
 
 def _too_wide() -> Refusal:
@@ -171,7 +176,7 @@ def _refuse_hostile(archive: zipfile.ZipFile) -> None:
     if any(name.lower().endswith(("vbaproject.bin", ".xlm")) or "macrosheets" in name.lower() for name in names):
         raise Refusal(_("This file holds macros. Please save it as .xlsx, which holds none."), FIELD)
     if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > MOST_UNPACKED:
-        raise Refusal(_("Unpacked, this file is far too large. Please save only the table that is needed."), FIELD)
+        raise _too_large()
     if any(entry.flag_bits & 1 for entry in entries):
         raise Refusal(_("This file is protected by a password. Please save it without one."), FIELD)
 
@@ -185,7 +190,7 @@ class _Budget:
     def spend(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise Refusal(_("Unpacked, this file is far too large. Please save only the table that is needed."), FIELD)
+            raise _too_large()
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str, budget: _Budget) -> Iterator[bytes]:
@@ -199,10 +204,34 @@ def _unpacked(archive: zipfile.ZipFile, name: str, budget: _Budget) -> Iterator[
             yield piece
 
 
-def _parser(start: Callable[[str, dict[str, str]], None], end: Callable[[str], None] | None = None) -> Any:
+class _Elements:
+    """How many more may come before there must be something in them: empty ones cost no byte of a zip, but time."""
+
+    def __init__(self) -> None:
+        self.refill()
+
+    def refill(self) -> None:
+        self.left = MOST_ELEMENTS
+
+    def spend(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise _too_large()
+
+
+def _parser(
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None] | None = None,
+    elements: _Elements | None = None,
+) -> Any:
     """A parser that knows no entities, inside or outside the file, and hands on names without their prefixes."""
-    parser = expat.ParserCreate()
-    parser.StartElementHandler = lambda name, given: start(name.rpartition(":")[2], given)
+    parser, counted = expat.ParserCreate(), elements or _Elements()
+
+    def begin(name: str, given: dict[str, str]) -> None:
+        counted.spend()
+        start(name.rpartition(":")[2], given)
+
+    parser.StartElementHandler = begin
     if end:
         parser.EndElementHandler = lambda name: end(name.rpartition(":")[2])
     parser.StartDoctypeDeclHandler = _refuse_doctype
@@ -275,23 +304,21 @@ class _Texts:
             self._parts.append(text)
             self._size += len(text)
             if self._size > MOST_SHARED:
-                raise Refusal(
-                    _("Unpacked, this file is far too large. Please save only the table that is needed."), FIELD
-                )
+                raise _too_large()
 
 
 class _Sheet:
     """One sheet as its XML comes in: rows are handed on as soon as they are whole."""
 
     def __init__(self, shared: list[str]) -> None:
-        self._shared = shared
+        self._shared, self._elements = shared, _Elements()
         self._ready: list[Row] = []
         self._number, self._cells = 0, {}  # type: ignore[var-annotated]
         self._column, self._kind, self._text = -1, "", []  # type: ignore[var-annotated]
         self._inside = False
 
     def rows(self, pieces: Iterator[bytes]) -> Iterator[Row]:
-        parser = _parser(self._start, self._end)
+        parser = _parser(self._start, self._end, self._elements)
         parser.CharacterDataHandler = self._add
         for piece in pieces:
             parser.Parse(piece, False)
@@ -323,6 +350,7 @@ class _Sheet:
         elif name == "row" and self._cells:
             last = max(self._cells)
             self._ready.append(Row(self._number, [self._cells.get(each, "") for each in range(last + 1)]))
+            self._elements.refill()
 
     def _add(self, text: str) -> None:
         if self._inside:

@@ -19,6 +19,7 @@ from blueprints.exchange.models import (
     ImportTemplate,
     RowState,
 )
+from blueprints.identity.models import Account
 from blueprints.jobs import actions as jobs
 from blueprints.jobs.actions import Kind
 from blueprints.jobs.models import LIVE, Job
@@ -72,7 +73,7 @@ def upload(
 
 def name_columns(batch_id: int, actor: Actor, *, mapping: Sequence[str], category: str, now: datetime) -> ImportBatch:
     """Say which field each column holds, keep that for the next file, and have every row tried."""
-    batch, _organization = _made(batch_id, actor)
+    batch = _own(batch_id, actor)
     if batch.state is S.READING:
         raise Refusal(_("The file is still being read. Please wait a moment and try again."))
     named = [name for name in mapping if name]
@@ -99,7 +100,7 @@ def _keep_template(batch: ImportBatch, actor: Actor, now: datetime) -> None:
 
 def submit(batch_id: int, actor: Actor, *, now: datetime) -> ImportBatch:
     """Ask the level above to let the rows that are ready become part of the record."""
-    batch, _organization = _made(batch_id, actor)
+    batch = _own(batch_id, actor)
     if not queries.count(batch.id, RowState.READY):
         raise Refusal(_("No row is ready to be entered. Mend the file and hand it in anew."))
     _move(batch, S.SUBMITTED)
@@ -169,7 +170,8 @@ def resume(batch_id: int, actor: Actor, *, now: datetime) -> ImportBatch:
     batch = lock(ImportBatch, batch_id)
     organization = db.session.get_one(Organization, batch.organization_id)
     if not queries.may_decide(actor, batch, organization):
-        raise Refusal(_("The level above %(name)s decides on this import.", name=organization.name))
+        sentence = _("The level above %(name)s decides on this import.", name=organization.name)
+        raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, batch)
     job = db.session.get(Job, batch.job_id) if batch.job_id else None
     task = {S.APPLYING: "apply", S.UNDOING: "undo"}.get(batch.state)
     if task is None or job is None or job.state in LIVE:
@@ -204,15 +206,24 @@ def _made(batch_id: int, actor: Actor) -> tuple[ImportBatch, Organization]:
     return batch, organization
 
 
+def _own(batch_id: int, actor: Actor) -> ImportBatch:
+    """Only who handed a file in says what it holds: so nobody has a part in it whom the deciding rule does not know."""
+    batch, _organization = _made(batch_id, actor)
+    if batch.uploaded_by_id != actor.account_id:
+        maker = db.session.get_one(Account, batch.uploaded_by_id)
+        raise Refusal(_("Only %(name)s, who handed it in, names its columns and hands it up.", name=maker.name))
+    return batch
+
+
 def _decided(batch_id: int, actor: Actor) -> ImportBatch:
     batch = lock(ImportBatch, batch_id)
     organization = db.session.get_one(Organization, batch.organization_id)
     if not queries.may_decide(actor, batch, organization):
         sentence = _("The level above %(name)s decides on this import.", name=organization.name)
-        raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, organization)
+        raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, batch)
     if queries.is_same_person(batch.uploaded_by_id, actor.account_id):
         sentence = _("You handed this in, or somebody of the same name or mail address; another person decides.")
-        raise Barred(sentence, Tried.IMPORT, Bar.RECORDER, organization)
+        raise Barred(sentence, Tried.IMPORT, Bar.RECORDER, batch)
     return batch
 
 

@@ -23,7 +23,7 @@ from core.pictures import takes_tables
 from core.web import is_poll, respond, row_arg, see_other, submitted
 
 bp = Blueprint("imports", __name__)
-witness.WATCHED["imports.approve"] = Tried.IMPORT
+witness.WATCHED |= dict.fromkeys(["imports.approve", "imports.resume"], Tried.IMPORT)
 witness.NAMED["batch_id"] = ImportBatch.__tablename__
 MAKERS = queries.MAKERS
 ALL = (*MAKERS, Role.CONFIRMER)
@@ -118,6 +118,7 @@ def _told(batch: ImportBatch) -> dict[str, Any]:
         "row_states": list(RowState),
         "problems": queries.first_problems(batch.id),
         "may_make": may_make,
+        "is_mine": may_make and batch.uploaded_by_id == actor().account_id,
         "may_decide": may_decide and not queries.is_same_person(batch.uploaded_by_id, actor().account_id),
         "can_be_undone": batch.state is ImportState.APPLIED and not queries.effective_count(batch.id),
     }

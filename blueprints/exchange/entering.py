@@ -34,6 +34,7 @@ from core.tables import XLSX, Xlsx
 
 Steps = Generator[None]
 READ_AT_ONCE, TRY_AT_ONCE, ENTER_AT_ONCE, PEOPLE_AT_ONCE = 500, 500, 10, 100
+STEM = 80  # of a name that more is put behind: a task keeps 120 characters
 S, R = ImportState, RowState
 
 
@@ -379,7 +380,7 @@ def write_errors(work: Work) -> Steps:
     batch_id: int = work.given["batch_id"]
     with reading():
         batch = db.session.get_one(ImportBatch, batch_id)
-        heads, name = list(batch.heads), _("%(file)s, to mend", file=Path(batch.file_name).stem)
+        heads, name = list(batch.heads), _("%(file)s, to mend", file=Path(batch.file_name).stem[:STEM])
         work.expect(queries.count(batch_id, R.WRONG))
     work.begin_file(f"{name}.xlsx", XLSX)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,13 +15,14 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.public_notices import queries
 from blueprints.public_notices.models import NEXT_STATES, Objection, ObjectionState
 from blueprints.records import actions as records
+from blueprints.records import attempts
 from blueprints.records import queries as recorded
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records.models import Bar, RecordState, ServiceRecord, Tried
 from core import audit, clock, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Barred, Refusal
 
 ERASED = "*"
 
@@ -64,18 +65,23 @@ def dismiss(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> O
 
 def barred_because(objection: Objection, record: ServiceRecord, actor: Actor) -> str | None:
     """Why this person may not decide; None if they may."""
+    barred = _barred(objection, record, actor)
+    return barred[1] if barred else None
+
+
+def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[Bar, str] | None:
     organization = db.session.get_one(Organization, record.organization_id)
     if not actor.may(Role.CONFIRMER, organization.path):
-        return _("A confirmer decides on this.")
+        return Bar.NO_ROLE, _("A confirmer decides on this.")
     if objection.by_id == actor.account_id:
-        return _("You objected yourself, so another person decides.")
+        return Bar.INVOLVED, _("You objected yourself, so another person decides.")
     if record.volunteer_id == actor.volunteer_id:
-        return _("These are your own minutes, so another person decides on them.")
+        return Bar.OWNER, _("These are your own minutes, so another person decides on them.")
     involved = recorded.recorders([record.id])[record.id] | {record.confirmed_by_id, record.approved_by_id}
     if actor.account_id in involved:
-        return _("You have a part in this entry, so another person decides on it.")
+        return Bar.INVOLVED, _("You have a part in this entry, so another person decides on it.")
     if not recorded.reaches_down(actor, organization, min(1, len(organization.ancestors))):
-        return _("A confirmer of the level above decides on this.")
+        return Bar.TOO_LOW, _("A confirmer of the level above decides on this.")
     return None
 
 
@@ -86,8 +92,8 @@ def _judged(objection_id: int, actor: Actor, answer: str) -> tuple[Objection, Se
     objection = lock(Objection, objection_id)
     if objection.state is not ObjectionState.OPEN:
         raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
-    if barred := barred_because(objection, record, actor):
-        raise Refusal(barred)
+    if barred := _barred(objection, record, actor):
+        raise Barred(barred[1], Tried.SETTLE, barred[0], record)
     if not answer:
         raise Refusal(_("Please give a reason: whoever objected reads it."), "answer")
     return objection, record
@@ -126,5 +132,6 @@ def _forget(leaving: Departure) -> None:
         db.session.execute(theirs.values(words=ERASED))
 
 
+attempts.ABOUT_ENTRIES[Objection.__tablename__] = Objection
 recorded.OBJECTIONS.append(_stands)
 identity.ON_LEAVE.append(_forget)

@@ -9,6 +9,8 @@ from blueprints.identity.access import actor, staff
 from blueprints.public_notices import actions, queries
 from blueprints.public_notices.forms import DecisionForm
 from blueprints.public_notices.models import Objection
+from blueprints.records import witness
+from blueprints.records.models import Tried
 from core import clock
 from core.actor import Role
 from core.db import reading
@@ -17,6 +19,8 @@ from core.web import respond, see_other, submitted
 
 bp = Blueprint("notices_desk", __name__)
 CONFIRMER = Role.CONFIRMER
+witness.WATCHED["notices_desk.dismiss_objection"] = Tried.SETTLE
+witness.NAMED["objection_id"] = Objection.__tablename__
 
 
 @bp.get("/desk/objections")

@@ -453,8 +453,9 @@ def _judged(record_id: int, actor: Actor, tried: Tried, *states: RecordState) ->
         if sentence := held_back(record):
             raise Refusal(sentence)
     recorded_by = queries.recorders([record.id])[record.id]
-    if bar := queries.bar_to_judging(record, actor, recorded_by):
-        sentence = queries.judged_by_nobody_because(record, actor, recorded_by) or ""
+    confirmed_by = queries.second_accounts_of_confirmer(record, actor)
+    if bar := queries.bar_to_judging(record, actor, recorded_by, confirmed_by):
+        sentence = queries.judged_by_nobody_because(record, actor, recorded_by, confirmed_by) or ""
         raise Barred(sentence, tried, bar, record)
     if queries.disputed_among([record.id]):
         raise Refusal(queries.disputed_words())

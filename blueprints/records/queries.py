@@ -25,6 +25,7 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
 from blueprints.claims.queries import Attendance
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
@@ -318,32 +319,44 @@ def shifts_to_hand_in(paths: Iterable[str], now: datetime) -> list[Shift]:
     return list(db.session.scalars(over))
 
 
-def judged_by_nobody_because(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> str | None:
+def judged_by_nobody_because(
+    record: ServiceRecord, actor: Actor, recorded_by: set[int], confirmed_by: Iterable[int] = ()
+) -> str | None:
     """Why this person may neither confirm nor approve this entry; None if they may."""
-    bar = bar_to_judging(record, actor, recorded_by)
+    bar = bar_to_judging(record, actor, recorded_by, confirmed_by)
     sentences = {
         Bar.RECORDER: _(
             "You recorded part of this attendance, or somebody of your name or mail address did, so another person "
             "confirms it."
         ),
         Bar.OWNER: _("These are your own minutes, so another person confirms them."),
-        Bar.TWICE: _("You confirmed this entry, so another person approves it."),
+        Bar.TWICE: _(
+            "You confirmed this entry, or somebody of your name or mail address did; another person approves it."
+        ),
         Bar.TOO_LOW: _too_low(record),
     }
     return sentences[bar] if bar else None
 
 
-def bar_to_judging(record: ServiceRecord, actor: Actor, recorded_by: set[int]) -> Bar | None:
+def bar_to_judging(
+    record: ServiceRecord, actor: Actor, recorded_by: set[int], confirmed_by: Iterable[int] = ()
+) -> Bar | None:
     """The rule that keeps this person from confirming or approving this entry."""
     if actor.account_id in recorded_by:
         return Bar.RECORDER
     if actor.volunteer_id == record.volunteer_id:
         return Bar.OWNER
-    if record.state is RecordState.APPROVAL and record.confirmed_by_id == actor.account_id:
+    if record.state is RecordState.APPROVAL and actor.account_id in {record.confirmed_by_id, *confirmed_by}:
         return Bar.TWICE
     if not reaches_down(actor, record.organization, levels_to_decide(record, record.organization)):
         return Bar.TOO_LOW
     return None
+
+
+def second_accounts_of_confirmer(record: ServiceRecord, actor: Actor) -> set[int]:
+    """The account of this person, if it may be another one of whoever confirmed or vouched."""
+    known = identity.same_people([record.confirmed_by_id], [actor.account_id]) if record.confirmed_by_id else {}
+    return set().union(*known.values())
 
 
 def _too_low(record: ServiceRecord) -> str:

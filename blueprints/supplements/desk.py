@@ -9,6 +9,8 @@ from blueprints.identity.access import actor, staff
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit
+from blueprints.records import witness
+from blueprints.records.models import Tried
 from blueprints.supplements import actions, queries
 from blueprints.supplements.actions import LOOK, Stated
 from blueprints.supplements.forms import DeclineForm, QuestionForm, SupplementForm
@@ -23,6 +25,9 @@ from core.pictures import takes_pictures
 from core.web import respond, row_arg, see_other, submitted
 
 bp = Blueprint("supplements_desk", __name__)
+LETTING_IN = ["supplements_desk.vouch_for_supplement", "supplements_desk.propose_supplement"]
+witness.WATCHED |= dict.fromkeys(LETTING_IN, Tried.SUPPLEMENT)
+witness.NAMED["supplement_id"] = Supplement.__tablename__
 
 
 @bp.get("/desk/supplements")

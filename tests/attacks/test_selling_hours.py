@@ -37,6 +37,8 @@ from tests.kiosk.conftest import add_tablet, as_tablet
 from tests.records.test_ledger import hand_in, served
 from tests.rollcall.photos import jpeg
 from tests.rollcall.queues import Tablet
+from tests.supplements.test_supplements import NOW as BY_THEN
+from tests.supplements.test_supplements import ask as supplement
 
 TIMES = {"started": "09:00", "ended": "11:00", "note": "本人来电"}
 ALONE = "recorded part of it themselves"
@@ -473,6 +475,56 @@ def test_hours_are_brought_in_from_elsewhere_and_let_in_alone(world, as_, monkey
     assert counting(world.lin, world.zhou) == 0
     assert {each[:2] for each in attempts()} == {("import", "recorder"), ("import", "out_of_reach")}
     assert "wanted to bring in hours from elsewhere" in words(as_(world.qian).get("/desk/audit").text)
+
+
+def test_hours_are_brought_in_and_let_in_with_another_name_on_the_file(world, as_, monkeypatch):
+    """Whoever decides has no part in the file: only who handed it in names its columns and hands it up."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    batch = tried(world, hours_of(world))
+    other = give(make_account("许代劳"), Role.CLERK, world.county)
+    both = give(db.session.get(Account, other.account_id), Role.CONFIRMER, world.city)
+    assert "names its columns and hands it up" in as_(both).get(f"/desk/imports/{batch.id}").text
+    assert as_(both).post(f"/desk/imports/{batch.id}/mapping", data=columns_of(batch)).status_code == 409
+    assert as_(both).post(f"/desk/imports/{batch.id}/submission").status_code == 409
+    below = give(make_account("区确认"), Role.CONFIRMER, world.county)
+    imports.submit(batch.id, world.qian, now=NOW)
+    db.session.commit()
+    assert as_(below).post(f"/desk/imports/{batch.id}/approval").status_code == 409
+    assert as_(world.qian).post(f"/desk/imports/{batch.id}/approval").status_code == 409
+    assert counting(world.lin, world.zhou) == 0
+    assert {each[:2] for each in attempts()} == {("import", "too_low")}
+
+
+def columns_of(batch):
+    return {**{f"columns-{number}": name for number, name in enumerate(batch.mapping)}, "category": "water"}
+
+
+def test_a_clerk_vouches_for_a_supplement_and_approves_it_too(world, as_, monkeypatch):
+    """One person with both roles, and a second account of theirs, stands on one side of a supplement only."""
+    monkeypatch.setattr(clock, "now", lambda: BY_THEN)
+    asked = supplement(world)
+    both = give(account(world.chen), Role.CONFIRMER, world.town)
+    twin = give(make_account("陈站长"), Role.CONFIRMER, world.town)
+    assert as_(both).post(f"/desk/supplements/{asked.id}/voucher").status_code == 303
+    (record,) = entries()
+    for who in (both, twin):
+        assert as_(who).post(f"/desk/records/{record.id}/approval").status_code == 409
+    assert counting(world.lin) == 0
+    assert {each[0] for each in attempts()} == {"approve"}
+    assert {each[2] for each in attempts()} == {both.account_id, twin.account_id}
+
+
+def test_a_second_account_vouches_for_a_supplement(world, as_, monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: BY_THEN)
+    asked = supplement(world)
+    twin = give(make_account("林小满"), Role.CLERK, world.station)
+    for who, status in ((twin, 409), (world.gu, 404), (world.lin, 403)):
+        assert as_(who).post(f"/desk/supplements/{asked.id}/voucher").status_code == status
+    assert (entries(), counting(world.lin)) == ([], 0)
+    assert {each[:2] for each in attempts()} == {
+        ("supplement", "involved"), ("supplement", "out_of_reach"), ("supplement", "no_role"),
+    }  # fmt: skip
+    assert "wanted to" in words(as_(world.qian).get("/desk/audit").text)
 
 
 # --- from above and from elsewhere -----------------------------------------------------------------------------

@@ -244,3 +244,22 @@ def test_a_sheet_that_is_full_goes_on_on_the_next(tmp_path, monkeypatch):
     made.close()
     with zipfile.ZipFile(tmp_path / "t.xlsx") as archive:
         assert "xl/worksheets/sheet2.xml" in archive.namelist()
+
+
+@pytest.mark.parametrize("inside", ["<si/>", "<si><t/></si>", "<x/>"])
+def test_texts_that_hold_nothing_are_counted(monkeypatch, inside):
+    monkeypatch.setattr(spreadsheets, "MOST_ELEMENTS", 1000)
+    bomb = f"<sst>{inside * 1001}</sst>"
+    assert "far too large" in refused(changed(book(["姓名", "手机"]), **{"xl/sharedStrings.xml": bomb}))
+
+
+@pytest.mark.parametrize("inside", ["<row/>", "<row><c/></row>", "<x/>"])
+def test_rows_that_hold_nothing_are_counted(monkeypatch, inside):
+    monkeypatch.setattr(spreadsheets, "MOST_ELEMENTS", 1000)
+    sheet = f"{HEAD}{inside * 1001}</sheetData></worksheet>"
+    assert "far too large" in refused(changed(book(["姓名"]), **{SHEET: sheet}))
+
+
+def test_many_rows_that_hold_something_are_no_bomb(monkeypatch):
+    monkeypatch.setattr(spreadsheets, "MOST_ELEMENTS", 1000)
+    assert len(read(book(*[[number, number] for number in range(2000)]))) == 2000

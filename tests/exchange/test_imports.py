@@ -278,6 +278,27 @@ def test_odd_hours_are_told(app, cell):
         rules._minutes_of(60)(cell)
 
 
+def test_only_who_handed_in_names_the_columns_and_hands_up(world):
+    batch = tried(world, hours_of(world))
+    colleague = make_staff(Role.CLERK, world.county, "许同事")
+    with pytest.raises(Refusal, match="Only 钱主任"):
+        actions.name_columns(batch.id, colleague, mapping=batch.mapping, category="water", now=NOW)
+    with pytest.raises(Refusal, match="Only 钱主任"):
+        actions.submit(batch.id, colleague, now=NOW)
+    assert batch.state is S.CHECKED
+    actions.discard(batch.id, colleague, now=NOW)
+
+
+def test_the_file_of_rows_to_mend_has_a_name_that_fits(world):
+    batch = tried(world, book(HOURS_HEADS, hours("王不在", "13911112222")))
+    batch.file_name = "三" * 115 + ".xlsx"
+    job_id = actions.ask_for_errors(batch.id, world.qian, now=NOW)
+    db.session.commit()
+    work()
+    job = db.session.get(Job, job_id)
+    assert (job.state, len(job.file_name) <= 120) == (JobState.DONE, True)
+
+
 # --- entering ---------------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.public_notices import actions
 from blueprints.public_notices.models import Objection, ObjectionState
 from blueprints.records import actions as records
-from blueprints.records.models import RecordState
+from blueprints.records.models import Bar, RecordState, RefusedAttempt, Tried
 from core import clock
 from core.actor import Role
 from core.db import db
@@ -113,6 +113,18 @@ def test_nobody_with_a_part_in_it_decides(world, zhu, who):
     with pytest.raises(Refusal):
         actions.uphold(said.id, able, answer="x", now=NOW)
     assert said.state is ObjectionState.OPEN
+
+
+def test_who_may_not_decide_leaves_a_trace(as_, world, noticed, zhu):
+    said = object_to(noticed, actor_of(world.zhou))
+    for who, status in ((zhu, 409), (world.pan, 404), (world.chen, 403)):
+        answer = as_(who).post(f"/desk/objections/{said.id}/dismissal", data={"answer": "不属实"})
+        assert answer.status_code == status
+    db.session.expire_all()
+    kept = db.session.scalars(db.select(RefusedAttempt).order_by(RefusedAttempt.id)).all()
+    assert [(each.tried, each.bar, each.subject_id) for each in kept] == [
+        (Tried.SETTLE, bar, noticed.id) for bar in (Bar.INVOLVED, Bar.OUT_OF_REACH, Bar.NO_ROLE)
+    ]
 
 
 def give_above(world, actor):
