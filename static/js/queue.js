@@ -4,7 +4,7 @@
   const box = document.querySelector("#queue"), watch = document.querySelector("#watch")?.dataset;
   const copies = document.querySelector("#copies");
   if (!box || !window.indexedDB) return;
-  const root = document.documentElement, words = box.dataset, COPIES = "rosters", AT_ONCE = 100, EVERY = 20000;
+  const root = document.documentElement, words = box.dataset, COPIES = "rosters", AT_ONCE = 100, EVERY = 20000, SOON = 4000;
   const kept = Number(root.dataset.kept); // a copy says when the tablet got it
   const promised = (request) => new Promise((done, failed) => {
     request.onsuccess = () => done(request.result);
@@ -216,6 +216,7 @@
   addEventListener("visibilitychange", () => document.hidden || tick());
   addEventListener("htmx:after:swap", () => { show(); keepSoon(); });
   setInterval(tick, EVERY);
+  setInterval(() => trouble === "offline" && tick(), SOON); // a page that was opened without a network hears of none that came back
   window.rengangQueue = { add, send, all };
   if (window.caches) purge();
   if (watch && !kept && navigator.serviceWorker) navigator.serviceWorker.register(words.worker).catch(() => {}), keepSoon();
