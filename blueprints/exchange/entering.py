@@ -20,7 +20,7 @@ from blueprints.jobs.actions import Kind, Work, language_of, register
 from blueprints.jobs.models import ChunkSide, Job, JobChunk, JobState
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
-from blueprints.organizations.models import Limit
+from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category
 from blueprints.records import actions as records
 from blueprints.records.actions import Facts
@@ -137,8 +137,9 @@ def _recognise(batch: ImportBatch, some: Sequence[ImportRow]) -> None:
 
 def _match(batch: ImportBatch, some: Sequence[ImportRow], told: dict[int, dict[str, Any]]) -> None:
     """Whom each row speaks of: by phone number and ID number, never by name alone."""
-    phones = queries.people_by_phone(v["phone"] for row in some if "phone" in (v := told[row.id]))
-    hashes = queries.people_by_id(v["id_number"] for row in some if "id_number" in (v := told[row.id]))
+    here = db.session.get_one(Organization, batch.organization_id)
+    phones = queries.people_by_phone((v["phone"] for row in some if "phone" in (v := told[row.id])), here)
+    hashes = queries.people_by_id((v["id_number"] for row in some if "id_number" in (v := told[row.id])), here)
     for row in some:
         values = told[row.id]
         found = {p for p in (phones.get(values.get("phone", "")), hashes.get(values.get("id_number", ""))) if p}
@@ -175,7 +176,7 @@ def _judge_registration(row: ImportRow, person: Person | None, values: dict[str,
 
 def _judge_hours(row: ImportRow, person: Person | None, values: dict[str, Any]) -> str:
     if person is None or person[1] is None:
-        return _("Not registered here. Import the registrations first.")
+        return _("Your organization knows nobody with this number. Check it, or import the registration first.")
     row.volunteer_id = person[1]
     if datetime.fromisoformat(values["ends"]) > clock.now():
         return _("That time is not over yet.")
@@ -229,6 +230,9 @@ def _enter_row(batch: ImportBatch, row: ImportRow) -> None:
     enter = _enter_hours if batch.kind is ImportKind.HOURS else _enter_person
     try:
         with db.session.begin_nested(), speaking(language_of(batch.uploaded_by_id)):  # who mends what is wrong
+            for earlier in queries.returned_rows(row.key or ""):
+                earlier.state = R.UNDONE  # its entry counts nothing; this one takes its place
+            db.session.flush()
             enter(batch, row, values)
             row.state, row.sealed = R.APPLIED, ""
             db.session.flush()
@@ -261,6 +265,8 @@ def _enter_person(batch: ImportBatch, row: ImportRow, values: dict[str, Any]) ->
     so no ID number is kept, and minutes count nowhere before the person comes."""
     now = clock.now()
     identity.require_free(values["phone"])
+    if "id_number" in values and queries.has_id_number(values["id_number"]):
+        raise Refusal(_("Somebody with this ID number is registered with another organization. Ask your office."))
     account = Account(name=values["name"], phone=values["phone"], created_at=now, created_by_id=batch.uploaded_by_id)
     db.session.add(account)
     db.session.flush()

@@ -4,14 +4,16 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
+from blueprints.claims.models import Claim
 from blueprints.exchange.models import ImportBatch, ImportKind, ImportRow, ImportState, ImportTemplate, RowState
 from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
+from blueprints.posts.models import Post, Shift
 from blueprints.records.models import RecordState, ServiceRecord
 from core import vault
 from core.actor import Actor, Held, Role
@@ -111,25 +113,53 @@ def known_keys(keys: Iterable[str], batch_id: int) -> dict[str, tuple[int, int]]
     """Of these keys those that were entered before, or stand in the same file: their batch and row."""
     wanted = [key for key in keys if key]
     here = (ImportRow.batch_id == batch_id) & ImportRow.state.in_([RowState.READY, RowState.KNOWN])
-    found = select(ImportRow.key, ImportRow.batch_id, ImportRow.number).where(
-        ImportRow.key.in_(wanted), here | (ImportRow.state == RowState.APPLIED)
-    )
+    found = select(ImportRow.key, ImportRow.batch_id, ImportRow.number)
+    found = found.outerjoin(ServiceRecord, ServiceRecord.id == ImportRow.record_id).where(ImportRow.key.in_(wanted))
+    returned = func.coalesce(ServiceRecord.state, "") == RecordState.RETURNED  # such a row may come again, mended
+    found = found.where(here | ((ImportRow.state == RowState.APPLIED) & ~returned))
     return {str(key): (batch, number) for key, batch, number in db.session.execute(found.order_by(ImportRow.id.desc()))}
 
 
-def people_by_phone(phones: Iterable[str]) -> dict[str, tuple[int, int | None, str, bool]]:
-    """Account, volunteer, name, and whether it is open, for each of these phone numbers that has an account."""
+def returned_rows(key: str) -> list[ImportRow]:
+    """The rows with this key that were entered, and whose entry was returned since."""
+    entered = select(ImportRow).where(ImportRow.key == key, ImportRow.state == RowState.APPLIED)
+    found = entered.join(ServiceRecord, ServiceRecord.id == ImportRow.record_id)
+    return list(db.session.scalars(found.where(ServiceRecord.state == RecordState.RETURNED)))
+
+
+def _known_to(organization: Organization) -> ColumnElement[bool]:
+    """People whom the organization knows: registered, enrolled or recorded there or below. Of others a file that is
+    only tried tells nothing, or whoever hands one in could ask for whole lists of numbers."""
+    below = select(Organization.id).where(organizations.under([organization.path]))
+    recorded = select(ServiceRecord.id).where(
+        ServiceRecord.volunteer_id == Volunteer.id, ServiceRecord.organization_id.in_(below)
+    )
+    claimed = select(Claim.id).join(Shift, Shift.id == Claim.shift_id).join(Post, Post.id == Shift.post_id)
+    claimed = claimed.where(Claim.volunteer_id == Volunteer.id, Post.organization_id.in_(below))
+    theirs = or_(Volunteer.registered_with_id.in_(below), Volunteer.branch_id.in_(below))
+    return or_(theirs, recorded.exists(), claimed.exists())
+
+
+def has_id_number(hash_: str) -> bool:
+    """Whether somebody with this ID number is registered anywhere."""
+    return db.session.scalar(select(Volunteer.id).where(Volunteer.id_hash == hash_).limit(1)) is not None
+
+
+def people_by_phone(phones: Iterable[str], organization: Organization) -> dict[str, tuple[int, int | None, str, bool]]:
+    """Account, volunteer, name, and whether it is open, for each of these phone numbers that the organization knows."""
     told = select(Account.phone, Account.id, Volunteer.id, Account.name, Account.closed_at.is_(None))
-    found = told.outerjoin(Volunteer, Volunteer.account_id == Account.id).where(Account.phone.in_(list(phones)))
+    found = told.join(Volunteer, Volunteer.account_id == Account.id)
+    found = found.where(Account.phone.in_(list(phones)), _known_to(organization))
     return {
         str(phone): (account, who, name, is_open) for phone, account, who, name, is_open in db.session.execute(found)
     }
 
 
-def people_by_id(hashes: Iterable[str]) -> dict[str, tuple[int, int, str, bool]]:
+def people_by_id(hashes: Iterable[str], organization: Organization) -> dict[str, tuple[int, int, str, bool]]:
     """The same for hashes of ID numbers."""
     told = select(Volunteer.id_hash, Account.id, Volunteer.id, Account.name, Account.closed_at.is_(None))
-    found = told.join(Account, Account.id == Volunteer.account_id).where(Volunteer.id_hash.in_(list(hashes)))
+    found = told.join(Account, Account.id == Volunteer.account_id)
+    found = found.where(Volunteer.id_hash.in_(list(hashes)), _known_to(organization))
     return {
         str(hash_): (account, who, name, is_open) for hash_, account, who, name, is_open in db.session.execute(found)
     }

@@ -161,7 +161,7 @@ def test_trying_changes_nothing_and_says_what_would_happen(world):
     assert told[0] == "The same stands in row 2 already."
     assert told[1].startswith("手机号：This is not a telephone number")
     assert "服务日期：This is not a date" in told[1]
-    assert told[2].startswith("Not registered here")
+    assert told[2].startswith("Your organization knows nobody with this number")
     assert "another name" in told[3]
     assert "more minutes than" in told[4]
     assert "not over yet" in told[5]
@@ -297,6 +297,46 @@ def test_the_file_of_rows_to_mend_has_a_name_that_fits(world):
     work()
     job = db.session.get(Job, job_id)
     assert (job.state, len(job.file_name) <= 120) == (JobState.DONE, True)
+
+
+def test_trying_a_file_tells_nothing_of_people_elsewhere(world):
+    """A number that is unknown and one that belongs to somebody of another county are told alike."""
+    other = make_volunteer("高云", world.other_station, id_hash=vault.digest(ID), id_sealed="x", id_last4=ID[-4:])
+    lines = [hours("高云", phone(other), "R1"), hours("某人", phone(other), "R2"), hours("某人", "13911112222", "R3")]
+    found = rows(tried(world, book(HOURS_HEADS, *lines)))
+    assert len({entering.reasons(row) for row in found}) == 1
+    people = [person("高云", phone(other).removeprefix("+86"), "P1"), person("某人", "13911112222", "P2", id=ID)]
+    found = rows(tried(world, book(PEOPLE_HEADS, *people), ImportKind.REGISTRATIONS))
+    assert [(row.state, row.volunteer_id) for row in found] == [(R.READY, None)] * 2
+
+
+def test_nobody_is_registered_twice_by_a_file_that_does_not_know_them(world, chief):
+    other = make_volunteer("高云", world.other_station, id_hash=vault.digest(ID), id_sealed="x", id_last4=ID[-4:])
+    people = [person("高云", phone(other).removeprefix("+86"), "P1"), person("高云", "13911112222", "P2", id=ID)]
+    before = db.session.scalar(select(func.count(Volunteer.id)))
+    batch = approved(world, book(PEOPLE_HEADS, *people), chief, ImportKind.REGISTRATIONS)
+    work()
+    assert [row.state for row in rows(batch)] == [R.WRONG] * 2
+    assert "another organization" in entering.reasons(rows(batch)[1])
+    assert db.session.scalar(select(func.count(Volunteer.id))) == before
+
+
+def test_a_row_whose_entry_was_returned_may_come_again(world, city):
+    first = approved(world, hours_of(world, world.lin), city)
+    work()
+    (record,) = entries()
+    if record.state is RecordState.NOTICE:
+        records.overturn(record.id, city.account_id, reason="时间不对", now=NOW)
+    else:
+        records.send_back(record.id, city, reason="时间不对", now=NOW)
+    db.session.commit()
+    second = approved(world, hours_of(world, world.lin, ends="10:00", length="1"), city)
+    assert [row.state for row in rows(second)] == [R.READY]
+    work()
+    assert ([row.state for row in rows(first)], [row.state for row in rows(second)]) == ([R.UNDONE], [R.APPLIED])
+    assert [each.minutes for each in entries()] == [120, 60]
+    third = tried(world, hours_of(world, world.lin, ends="10:00", length="1"))
+    assert [row.state for row in rows(third)] == [R.KNOWN]
 
 
 # --- entering ---------------------------------------------------------------------------------------------------
