@@ -180,9 +180,7 @@ def accept(dispute_id: int, actor: Actor, *, minutes: int | None = None, words: 
     dispute, record, case = _judged(dispute_id, actor, now)
     reason = words or _words_of(dispute)
     if record.state is not RecordState.EFFECTIVE:
-        records.give_back(record.id, actor, reason=reason[:200], now=now)
-        if dispute.kind is DisputeKind.NOT_ME and record.claim_id:
-            claims.close_attendance(lock(Claim, record.claim_id), now=now)  # it is not handed in for them once more
+        _give_back(dispute, record, actor, reason[:200], now)
         return _accepted(dispute, record, case, actor, words, now)
     wanted = 0 if dispute.kind is DisputeKind.NOT_ME else minutes
     if wanted is None:
@@ -193,6 +191,14 @@ def accept(dispute_id: int, actor: Actor, *, minutes: int | None = None, words: 
         return _accepted(dispute, record, case, actor, words, now)
     _taken_over(dispute, case, actor, now)
     return _proposed(dispute, record, wanted, reason[:200], actor, now)
+
+
+def _give_back(dispute: Dispute, record: ServiceRecord, actor: Actor, reason: str, now: datetime) -> None:
+    """What was taken back while the dispute was open is where it belongs already."""
+    if record.state is not RecordState.RETURNED:
+        records.give_back(record.id, actor, reason=reason, now=now)
+    if dispute.kind is DisputeKind.NOT_ME and record.claim_id:
+        claims.close_attendance(lock(Claim, record.claim_id), now=now)  # it is not handed in for them once more
 
 
 def _asked_for(dispute: Dispute) -> int | None:

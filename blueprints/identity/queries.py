@@ -144,22 +144,33 @@ def roles_that_ask(account_id: int) -> list[Role]:
 def same_people(account_ids: Iterable[int], among: Collection[int]) -> dict[int, set[int]]:
     """For each of these accounts which `among` the others may be the same person's second one: the same mail address,
     or the same name and no other date of birth. Who is barred by mistake only leaves a decision to a colleague."""
-    me, mine = _account.alias(), _volunteer.alias()
-    names_me = (me.c.name == _account.c.name) & or_(
-        mine.c.birth_date.is_(None), _volunteer.c.birth_date.is_(None), mine.c.birth_date == _volunteer.c.birth_date
-    )
-    writes_to_me = func.lower(me.c.email) == func.lower(_account.c.email)
-    found = (
-        select(me.c.id, _account.c.id)
-        .join_from(me, _account, (me.c.id != _account.c.id) & _account.c.id.in_(among))
-        .outerjoin(mine, mine.c.account_id == me.c.id)
-        .outerjoin(_volunteer, _volunteer.c.account_id == _account.c.id)
-        .where(me.c.id.in_(list(account_ids)), or_(names_me, writes_to_me))
-    )
+    me, other, alike = _look_alikes()
     same: dict[int, set[int]] = {}
-    for owner, other in db.session.execute(found):
-        same.setdefault(owner, set()).add(other)
+    found = alike.with_only_columns(me.c.id, other.c.id).where(other.c.id.in_(among), me.c.id.in_(list(account_ids)))
+    for owner, second in db.session.execute(found):
+        same.setdefault(owner, set()).add(second)
     return same
+
+
+def second_accounts_of(account_id: int) -> Select[int]:
+    """The accounts that may be the same person's as this one, by the same rule, for a larger question."""
+    me, other, alike = _look_alikes()
+    return alike.with_only_columns(other.c.id).where(me.c.id == account_id)
+
+
+def _look_alikes() -> tuple[Any, Any, Select[Any]]:
+    """Every two accounts that may be one person's."""
+    me, mine, other, its = _account.alias(), _volunteer.alias(), _account.alias(), _volunteer.alias()
+    same_birth = or_(mine.c.birth_date.is_(None), its.c.birth_date.is_(None), mine.c.birth_date == its.c.birth_date)
+    same_address = func.lower(me.c.email) == func.lower(other.c.email)
+    alike = (
+        select(me.c.id)
+        .join_from(me, other, me.c.id != other.c.id)
+        .outerjoin(mine, mine.c.account_id == me.c.id)
+        .outerjoin(its, its.c.account_id == other.c.id)
+        .where(or_((me.c.name == other.c.name) & same_birth, same_address))
+    )
+    return me, other, alike
 
 
 def second_factor(account_id: int) -> SecondFactor | None:

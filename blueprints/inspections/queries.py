@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, union_all
 from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload, undefer
 
 from blueprints.identity.models import Account, Grant, Volunteer
@@ -28,7 +28,15 @@ from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, Shift
 from blueprints.records import queries as records
-from blueprints.records.models import EntryKind, LedgerEntry, Recorder, RefusedAttempt, ServiceRecord
+from blueprints.records.models import (
+    Correction,
+    CorrectionState,
+    EntryKind,
+    LedgerEntry,
+    Recorder,
+    RefusedAttempt,
+    ServiceRecord,
+)
 from blueprints.records.queries import Refused
 from core.actor import Actor, Role
 from core.db import db
@@ -128,13 +136,15 @@ def involved(flag: RiskFlag) -> set[int]:
 
 
 def taking_part(record_ids: Sequence[int]) -> set[int]:
-    """Owners, recorders and judges of these entries."""
+    """Owners, recorders and judges of these entries, and whoever proposed or decided a correction that counts."""
     record = ServiceRecord
     parts = select(Volunteer.account_id, record.handed_in_by_id, record.confirmed_by_id, record.approved_by_id)
     people = parts.join(Volunteer, Volunteer.id == record.volunteer_id).where(record.id.in_(record_ids))
     touched = select(Recorder.account_id).where(Recorder.record_id.in_(record_ids))
+    counts = (Correction.record_id.in_(record_ids), Correction.state == CorrectionState.APPROVED)
+    corrected = (select(hand).where(*counts) for hand in (Correction.author_id, Correction.approver_id))
     found = {id for row in db.session.execute(people) for id in row if id}
-    return found | set(db.session.scalars(touched))
+    return found | set(db.session.scalars(union_all(touched, *corrected)))
 
 
 # --- spot checks ------------------------------------------------------------------------------------------------

@@ -452,12 +452,10 @@ def _judged(record_id: int, actor: Actor, tried: Tried, *states: RecordState) ->
     for held_back in HELD_BACK:
         if sentence := held_back(record):
             raise Refusal(sentence)
-    recorded_by = queries.recorders([record.id])[record.id]
-    confirmed_by = queries.second_accounts_of_confirmer(record, actor)
-    if bar := queries.bar_to_judging(record, actor, recorded_by, confirmed_by):
-        sentence = queries.judged_by_nobody_because(record, actor, recorded_by, confirmed_by) or ""
-        raise Barred(sentence, tried, bar, record)
-    if queries.disputed_among([record.id]):
+    known = queries.known_of(record, actor.account_id)
+    if bar := queries.bar_to_judging(record, actor, known):
+        raise Barred(queries.judged_by_nobody_because(record, actor, known) or "", tried, bar, record)
+    if known.is_disputed:
         raise Refusal(queries.disputed_words())
     return record
 

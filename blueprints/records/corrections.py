@@ -5,9 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import literal, or_, select
 
 from blueprints.identity import actions as identity
+from blueprints.identity import queries as identities
 from blueprints.identity.actions import Departure
 from blueprints.identity.models import Leaving, Volunteer
 from blueprints.messages.actions import tell
@@ -21,7 +22,6 @@ from blueprints.records.models import (
     Correction,
     CorrectionState,
     CorrectionText,
-    Recorder,
     RecordState,
     ServiceRecord,
     Tried,
@@ -162,10 +162,10 @@ def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor)
         return Bar.PROPOSER
     if actor.volunteer_id == record.volunteer_id:
         return Bar.OWNER
-    seen = _seen(record, actor)
+    seen = _seen(correction, record, actor)
     if seen.is_recorder:
         return Bar.RECORDER
-    if any(has_part(correction, actor) for has_part in BARS):
+    if seen.is_second or any(has_part(correction, actor) for has_part in BARS):
         return Bar.INVOLVED
     high = queries.reaches_down(actor, organization, _levels_up(correction, seen, organization))
     return None if high else Bar.TOO_LOW
@@ -176,22 +176,25 @@ class _Seen:
     """What a decision about a correction looks at beside the entry."""
 
     is_recorder: bool
+    is_second: bool  # whether who decides may be its owner or who proposed this, by a second account
     worth: int
     day: int  # minutes that stand for the person on that day
 
 
-def _seen(record: ServiceRecord, actor: Actor) -> _Seen:
+def _seen(correction: Correction, record: ServiceRecord, actor: Actor) -> _Seen:
     """All of it in one question."""
-    mine = select(Recorder.id).where(Recorder.record_id == record.id, Recorder.account_id == actor.account_id)
+    me = actor.account_id
+    proposed = literal(correction.author_id).in_(identities.second_accounts_of(me))
+    second = or_(queries.is_owners(me), proposed)
     waits, counts = queries.standing_on(record.volunteer_id, record.served_on)
-    facts = select(mine.exists(), queries.worth_of_record(), waits + counts).select_from(ServiceRecord)
+    facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts).select_from(ServiceRecord)
     return _Seen(*db.session.execute(facts.where(ServiceRecord.id == record.id)).one())
 
 
 def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord, actor: Actor) -> str:
     if bar is Bar.TOO_LOW:
         organization = db.session.get_one(Organization, record.organization_id)
-        levels = _levels_up(correction, _seen(record, actor), organization)
+        levels = _levels_up(correction, _seen(correction, record, actor), organization)
         return str(
             _("More minutes than before: a confirmer %(count)d level(s) above the station decides.", count=levels)
         )
@@ -203,7 +206,10 @@ def _barred_words(bar: Bar, correction: Correction, record: ServiceRecord, actor
             "You recorded part of this attendance, or somebody of your name or mail address did, so another person "
             "decides on it."
         ),
-        Bar.INVOLVED: _("You have a part in this entry, so another person decides on it."),
+        Bar.INVOLVED: _(
+            "You have a part in this entry, or your account has the name or mail address of somebody who has, so "
+            "another person decides on it."
+        ),
     }[bar]
 
 

@@ -319,11 +319,9 @@ def shifts_to_hand_in(paths: Iterable[str], now: datetime) -> list[Shift]:
     return list(db.session.scalars(over))
 
 
-def judged_by_nobody_because(
-    record: ServiceRecord, actor: Actor, recorded_by: set[int], confirmed_by: Iterable[int] = ()
-) -> str | None:
+def judged_by_nobody_because(record: ServiceRecord, actor: Actor, known: "Known") -> str | None:
     """Why this person may neither confirm nor approve this entry; None if they may."""
-    bar = bar_to_judging(record, actor, recorded_by, confirmed_by)
+    bar = bar_to_judging(record, actor, known)
     sentences = {
         Bar.RECORDER: _(
             "You recorded part of this attendance, or somebody of your name or mail address did, so another person "
@@ -333,30 +331,27 @@ def judged_by_nobody_because(
         Bar.TWICE: _(
             "You confirmed this entry, or somebody of your name or mail address did; another person approves it."
         ),
+        Bar.INVOLVED: _(
+            "Your account has the name or mail address of the owner of this entry, so another person decides."
+        ),
         Bar.TOO_LOW: _too_low(record),
     }
     return sentences[bar] if bar else None
 
 
-def bar_to_judging(
-    record: ServiceRecord, actor: Actor, recorded_by: set[int], confirmed_by: Iterable[int] = ()
-) -> Bar | None:
-    """The rule that keeps this person from confirming or approving this entry."""
-    if actor.account_id in recorded_by:
+def bar_to_judging(record: ServiceRecord, actor: Actor, known: "Known") -> Bar | None:
+    """The rule that keeps this person from confirming or approving this entry; `known` was read for this person."""
+    if known.is_recorder:
         return Bar.RECORDER
     if actor.volunteer_id == record.volunteer_id:
         return Bar.OWNER
-    if record.state is RecordState.APPROVAL and actor.account_id in {record.confirmed_by_id, *confirmed_by}:
+    if record.state is RecordState.APPROVAL and (known.is_twice or record.confirmed_by_id == actor.account_id):
         return Bar.TWICE
+    if known.is_second:
+        return Bar.INVOLVED
     if not reaches_down(actor, record.organization, levels_to_decide(record, record.organization)):
         return Bar.TOO_LOW
     return None
-
-
-def second_accounts_of_confirmer(record: ServiceRecord, actor: Actor) -> set[int]:
-    """The account of this person, if it may be another one of whoever confirmed or vouched."""
-    known = identity.same_people([record.confirmed_by_id], [actor.account_id]) if record.confirmed_by_id else {}
-    return set().union(*known.values())
 
 
 def _too_low(record: ServiceRecord) -> str:
@@ -469,7 +464,9 @@ def marks(
 class Known:
     """What a decision about an entry looks at beside the entry."""
 
-    is_recorder: bool  # whether who asks recorded part of it
+    is_recorder: bool  # whether who asks, or an account that may be their second one, recorded part of it
+    is_second: bool  # whether who asks may be its owner by a second account
+    is_twice: bool  # whether who asks may be who confirmed it by a second account
     is_flagged: bool
     count: HeadCount | None  # what was counted on the spot, if it differs
     is_disputed: bool
@@ -479,22 +476,38 @@ def judging(records: Select[ServiceRecord], account_id: int = 0) -> Select[Any]:
     """The same entries, each with what belongs to Known, in one question."""
     later, claim = aliased(HeadCount), aliased(Claim)
     latest = select(func.max(later.id)).where(later.shift_id == claim.shift_id).scalar_subquery()
-    by_me = select(Recorder.id).where(Recorder.record_id == ServiceRecord.id, Recorder.account_id == account_id)
+    confirmed = func.coalesce(ServiceRecord.confirmed_by_id.in_(identity.second_accounts_of(account_id)), false())
+    beside = (by_them(account_id), is_owners(account_id), confirmed, kiosk.is_flagged(ServiceRecord.claim_id))
     return (
         records.outerjoin(claim, claim.id == ServiceRecord.claim_id)
         .outerjoin(HeadCount, (HeadCount.id == latest) & (HeadCount.counted != HeadCount.in_system))
-        .add_columns(by_me.exists(), kiosk.is_flagged(ServiceRecord.claim_id), HeadCount, is_disputed())
+        .add_columns(*beside, HeadCount, is_disputed())
     )
+
+
+def by_them(account_id: int) -> ColumnElement[bool]:
+    """Whether this account, or one that may be the same person's, recorded part of an entry of the question."""
+    one_person = or_(
+        Recorder.account_id == account_id, Recorder.account_id.in_(identity.second_accounts_of(account_id))
+    )
+    recorded = select(Recorder.id).where(Recorder.record_id == ServiceRecord.id, one_person)
+    return recorded.correlate(ServiceRecord).exists()
+
+
+def is_owners(account_id: int) -> ColumnElement[bool]:
+    """Whether this may be a second account of the owner of an entry of the question."""
+    owner = select(Volunteer.id).where(Volunteer.account_id.in_(identity.second_accounts_of(account_id)))
+    return ServiceRecord.volunteer_id.in_(owner)
 
 
 def marks_of(record: ServiceRecord, known: Known | None = None) -> tuple[Mark, ...]:
     """The marks of an entry; `known` was read already for a whole list."""
-    beside = known or _known(record)
+    beside = known or known_of(record)
     return marks(record.below_presence, record.evidence, record.levels_up, beside.is_flagged, beside.count is not None)
 
 
-def _known(record: ServiceRecord) -> Known:
-    asked = db.session.execute(judging(select(ServiceRecord).where(ServiceRecord.id == record.id)))
+def known_of(record: ServiceRecord, account_id: int = 0) -> Known:
+    asked = db.session.execute(judging(select(ServiceRecord).where(ServiceRecord.id == record.id), account_id))
     return next(Known(*known) for _record, *known in asked)
 
 

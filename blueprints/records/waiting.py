@@ -123,16 +123,16 @@ def _entries(records: Select[ServiceRecord], actor: Actor) -> list[Entry]:
 
 
 def _entry(record: ServiceRecord, known: queries.Known, actor: Actor) -> Entry:
-    barred = barred_because(record, actor, known.is_recorder)
+    barred = barred_because(record, actor, known)
     barred = barred or (queries.disputed_words() if known.is_disputed else None)
     return Entry(record, queries.marks_of(record, known), barred, known.count)
 
 
-def barred_because(record: ServiceRecord, actor: Actor, is_recorder: bool) -> str | None:
+def barred_because(record: ServiceRecord, actor: Actor, known: queries.Known) -> str | None:
     """Why this person may not decide on the entry: the rule's reason, or that it is not their role."""
     if not actor.may(Role.CONFIRMER, record.organization.path):
         return str(_("A confirmer decides on this."))
-    return queries.judged_by_nobody_because(record, actor, {actor.account_id} if is_recorder else set())
+    return queries.judged_by_nobody_because(record, actor, known)
 
 
 def _group(entries: list[Entry], today: date) -> Group:

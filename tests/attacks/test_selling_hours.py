@@ -34,6 +34,7 @@ from tests.exchange.test_imports import NOW, hours_of, tried
 from tests.factories import BEFORE, HOUR, START, actor_for, give, make_account, make_post, make_shift, make_volunteer
 from tests.identity.people import registration
 from tests.kiosk.conftest import add_tablet, as_tablet
+from tests.records.test_entering import enter, facts
 from tests.records.test_ledger import hand_in, served
 from tests.rollcall.photos import jpeg
 from tests.rollcall.queues import Tablet
@@ -276,6 +277,72 @@ def test_a_second_account_that_somebody_was_talked_into_inviting_confirms(world,
     assert [each[:2] for each in attempts()] == [("confirm", "recorder")] * 2
     assert all(ALONE in page for page in seen.of(record))
     assert confirm(as_(world.wu), record).status_code == 303
+
+
+LOOKS_LIKE = "they took part in what is decided"
+
+
+def seconds_of(who, *places):
+    """Confirmers that nobody but their own person knows to be somebody's second account: of one name, of one mail."""
+    named, mailed = places
+    account(who).email = f"person{who.account_id}@example.org"
+    other = make_account("某某", email=f"Person{who.account_id}@example.org")
+    return give(make_account(account(who).name), Role.CONFIRMER, named), give(other, Role.CONFIRMER, mailed)
+
+
+def test_the_owners_second_account_confirms_the_owners_minutes(world, as_, record, seen):
+    for alias in seconds_of(world.lin, world.station, world.town):
+        page = as_(alias).get(f"/desk/records/{record.id}").text
+        assert "name or mail address of the owner" in page
+        assert "/confirmation" not in page
+        assert confirm(as_(alias), record).status_code == 409
+        assert as_(alias).post("/desk/records/confirmations", data={"record": [record.id]}).status_code == 409
+    assert counting(world.lin) == 0
+    assert {each[:2] for each in attempts()} == {("confirm", "involved")}
+    assert all(LOOKS_LIKE in page for page in seen.of(record))
+    assert confirm(as_(world.wu), record).status_code == 303
+
+
+def test_the_owners_second_account_approves_a_supplement_of_theirs(world, as_, zhu, seen):
+    told = {"stated_by": world.lin.account_id, "vouched_by": world.wu.account_id}
+    made = enter(world, facts(world, START), now=DONE, **told)
+    for alias in seconds_of(world.lin, world.town, world.county):
+        assert as_(alias).post(f"/desk/records/{made.id}/approval").status_code == 409
+    assert (entries()[0].state, counting(world.lin)) == (RecordState.APPROVAL, 0)
+    assert {each[:2] for each in attempts()} == {("approve", "recorder")}, "who states their own time records it, too"
+    assert all(ALONE in page for page in seen.of(made))
+    assert as_(zhu).post(f"/desk/records/{made.id}/approval").status_code == 303
+
+
+def test_a_second_account_of_the_confirmer_approves_a_long_day(world, at, as_, seen):
+    long = make_shift(make_post(world.station), hours=10)
+    served(world, long, world.lin, end=600)
+    made = hand_in(long, world.chen, now=START + 11 * HOUR)[0]
+    at(START + 11 * HOUR)
+    assert confirm(as_(world.wu), made).status_code == 303
+    assert entries()[0].state is RecordState.APPROVAL
+    for alias in seconds_of(world.wu, world.county, world.county):
+        assert as_(alias).post(f"/desk/records/{made.id}/approval").status_code == 409
+    assert counting(world.lin) == 0
+    assert {each[:2] for each in attempts()} == {("approve", "twice")}
+    assert all("another person approves" in page for page in seen.of(made))
+    assert as_(seen.above).post(f"/desk/records/{made.id}/approval").status_code == 303
+
+
+def test_a_second_account_decides_on_a_correction_of_ones_own(world, as_, record, seen):
+    """Neither of who proposed it, nor of who recorded the attendance, nor of the owner."""
+    confirm(as_(world.wu), record)
+    made = corrections.propose(record.id, 60, world.wu, reason="早退", now=DONE)
+    db.session.commit()
+    for who in (world.wu, world.chen, world.lin):
+        for alias in seconds_of(who, world.town, world.county):
+            address = f"/desk/corrections/{made.id}/approval"
+            assert address not in as_(alias).get(f"/desk/records/{record.id}").text
+            assert as_(alias).post(address).status_code == 409
+    assert counting(world.lin) == 2 * 120, "what two people let count stands as it was, on the page and in the ledger"
+    assert [bar for _tried, bar, _by in attempts()] == ["involved"] * 2 + ["recorder"] * 2 + ["involved"] * 2
+    assert all(ALONE in page and LOOKS_LIKE in page for page in seen.of(record))
+    assert as_(seen.above).post(f"/desk/corrections/{made.id}/approval").status_code == 303
 
 
 def test_a_clerk_invites_a_second_account_to_confirm(world, as_, chen, record):

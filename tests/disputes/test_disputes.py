@@ -315,6 +315,19 @@ def test_what_was_not_me_is_not_handed_in_for_me_once_more(world, deciders, pend
     assert recorded_queries.returned_within([world.station.path]) == []
 
 
+@pytest.mark.parametrize("kind", [NOT_ME, DisputeKind.WRONG])
+def test_a_dispute_about_an_entry_that_was_taken_back_meanwhile_is_settled(world, deciders, kind):
+    noticed = stated_late(world)
+    made = disputed(noticed, world.lin, kind)
+    records.overturn(noticed.id, deciders.zhu.account_id, reason="那天没有人", now=LATER)
+    accept(made, deciders.feng if kind is NOT_ME else deciders.xu)
+    assert (made.state, noticed.state) == (DisputeState.ACCEPTED, RecordState.RETURNED)
+    assert (noticed.returned_by_id, total(world.lin)) == (deciders.zhu.account_id, 0)
+    assert NoticeKind.DISPUTE_ACCEPTED in kinds(world.lin)
+    held = db.session.get(Claim, noticed.claim_id)
+    assert (held.handed_in_at is None) == (kind is DisputeKind.WRONG), "not me is not handed in for them once more"
+
+
 def test_accepting_needs_a_number_where_one_counts(world, deciders, record):
     with pytest.raises(Refusal, match="right number of minutes"):
         accept(disputed(record, world.lin), deciders.xu)

@@ -234,6 +234,20 @@ def test_who_took_part_finds_nothing_and_that_leaves_a_trace(world, station, as_
     db.session.rollback()
 
 
+def test_who_corrected_an_entry_does_not_inspect_it(world, station, boss, zhu):
+    item = queries.items_of(draw(world, boss).id)[0]
+    proposed = corrections.propose(item.record_id, 60, boss, reason="早退", now=LATER)
+    assert not {boss.account_id, zhu.account_id} & queries.taking_part([item.record_id]), "it is undecided"
+    corrections.approve(proposed.id, zhu, now=LATER)
+    db.session.commit()
+    for hand in (boss, zhu):
+        with pytest.raises(Barred, match="took part"):
+            actions.find(item.id, Finding.OK, "", hand, now=LATER)
+        db.session.rollback()
+    other = make_staff(Role.CONFIRMER, world.county, "另一督导")
+    assert actions.find(item.id, Finding.OK, "", other, now=LATER).found_by_id == other.account_id
+
+
 def test_a_fault_is_proposed_as_a_correction_and_another_decides(world, station, boss, zhu, as_):
     check = draw(world, boss)
     item = queries.items_of(check.id)[0]
