@@ -62,12 +62,33 @@ def hand_in(
     _refuse_early(shift, now)
     claimed = _locked_roster(shift.id)
     seen = attendance.attendances(claim.id for claim in claimed)
-    complete = [claim for claim in claimed if seen[claim.id].is_complete]
+    complete = _once(shift, [claim for claim in claimed if seen[claim.id].is_complete], seen)
     if not complete:
         raise Refusal(_nothing_because(claimed, seen))
     kiosk.look_for_two_places(complete, now=now)
     _hold_against(shift, sum(bool(each.spans) for each in seen.values()), counted, sure, actor, now)
     return [_entered(claim, seen[claim.id], shift, organization, actor, now) for claim in complete]
+
+
+def _once(shift: Shift, complete: Sequence[Claim], seen: dict[int, Attendance]) -> list[Claim]:
+    """Without those whose time stands in another entry already: no hour counts twice, and nobody else waits for it."""
+    twice = queries.standing_twice(shift, {claim: seen[claim.id] for claim in complete})
+    left = [claim for claim in complete if claim.id not in twice]
+    if twice and not left:
+        claim = next(claim for claim in complete if claim.id in twice)
+        raise Refusal(stands_already(claim.volunteer.account.name, twice[claim.id]))
+    return left
+
+
+def stands_already(name: str, other: ServiceRecord) -> str:
+    """Why somebody's times of a shift are not handed in."""
+    return _(
+        "%(name)s: this time is recorded already: “%(title)s”, %(when)s. It counts once: leave it at that, or have the "
+        "other entry returned or corrected first.",
+        name=name,
+        title=other.title,
+        when=display.span((other.started_at, other.ended_at)),
+    )
 
 
 def _hold_against(shift: Shift, seen: int, counted: int | None, sure: bool, actor: Actor, now: datetime) -> None:
@@ -323,6 +344,7 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
                 title=record.title,
             )
         )
+    refuse_twice(record)
     if reason and record.claim_id:
         kiosk.decided(record.claim_id, actor, now=now)
     record.confirmed_at, record.confirmed_by_id, record.reason = now, actor.account_id, reason
@@ -335,9 +357,24 @@ def _confirmed(record_id: int, actor: Actor, reason: str, now: datetime) -> Serv
     return record
 
 
+def refuse_twice(record: ServiceRecord) -> None:
+    """No hour counts twice, however the second entry came about."""
+    if other := queries.counting_twice(record):
+        raise Refusal(
+            _(
+                "“%(title)s”: another entry stands for some of this time: “%(other)s”, %(when)s. Return one of them "
+                "first, or have the other corrected.",
+                title=record.title,
+                other=other.title,
+                when=display.span((other.started_at, other.ended_at)),
+            )
+        )
+
+
 def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
     """The level above approves the minutes of a long day."""
     record = _judged(record_id, actor, Tried.APPROVE, RecordState.APPROVAL)
+    refuse_twice(record)
     record.approved_at, record.approved_by_id = now, actor.account_id
     _trace("approved", record, actor.account_id, now, minutes=record.minutes)
     _agreed(record, now)

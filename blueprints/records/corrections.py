@@ -15,6 +15,7 @@ from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
+from blueprints.records import actions as records
 from blueprints.records import ledger, queries
 from blueprints.records.models import (
     NEXT_CORRECTION_STATES,
@@ -92,6 +93,8 @@ def approve(correction_id: int, actor: Actor, *, now: datetime) -> Correction:
 
 def _count(correction: Correction, record: ServiceRecord, actor: Actor, now: datetime) -> None:
     before = queries.worth([record.id])[record.id]
+    if not before:
+        records.refuse_twice(record)  # it stood for no time, so something else may stand for it now
     _decide(correction, CorrectionState.APPROVED, actor, now)
     ledger.correct(record, correction, now=now)
     _trace("corrected", correction, record, actor, now, minutes=correction.minutes, before=before)

@@ -34,6 +34,7 @@ class Line:
 class Preview:
     shift: Shift
     lines: tuple[Line, ...]
+    twice: tuple[tuple[Claim, ServiceRecord], ...]  # whose time another entry stands for already
     unsettled: tuple[Claim, ...]  # in and not out: nothing is recorded until somebody states the times
     absent: tuple[Claim, ...]
     records: tuple[tuple[Claim, ServiceRecord], ...]  # the latest entry of each person who has one
@@ -50,9 +51,12 @@ def preview(shift: Shift, actor: Actor, now: datetime) -> Preview:
     roll = queries.with_records(shift)
     waiting = [held for held in roll if held.claim.handed_in_at is None]
     seen, limits = attendance.attendances(held.claim.id for held in waiting), organizations.limits()
+    complete = [held for held in waiting if seen[held.claim.id].is_complete]
+    twice = {held.claim.id: held.twice(queries.reckoning(seen[held.claim.id], shift)) for held in complete}
     return Preview(
         shift,
-        tuple(_line(held, seen[held.claim.id], shift, limits) for held in waiting if seen[held.claim.id].is_complete),
+        tuple(_line(held, seen[held.claim.id], shift, limits) for held in complete if not twice[held.claim.id]),
+        tuple((held.claim, other) for held in complete if (other := twice[held.claim.id])),
         tuple(held.claim for held in waiting if seen[held.claim.id].is_present),
         tuple(held.claim for held in waiting if not seen[held.claim.id].spans),
         tuple((held.claim, held.record) for held in roll if held.record),

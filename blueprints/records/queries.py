@@ -178,10 +178,10 @@ def worth(record_ids: Iterable[int]) -> dict[int, int]:
     return dict.fromkeys(ids, 0) | dict(db.session.execute(total.group_by(LedgerEntry.record_id)).all())
 
 
-def worth_of_record() -> ScalarSelect[int]:
+def worth_of_record(record: Any = ServiceRecord) -> ScalarSelect[int]:
     """The same for each row of a query for entries."""
-    total = select(func.coalesce(func.sum(LedgerEntry.minutes), 0)).where(LedgerEntry.record_id == ServiceRecord.id)
-    return total.correlate(ServiceRecord).scalar_subquery()
+    total = select(func.coalesce(func.sum(LedgerEntry.minutes), 0)).where(LedgerEntry.record_id == record.id)
+    return total.correlate(record).scalar_subquery()
 
 
 def proposal(record_id: int) -> Correction | None:
@@ -378,14 +378,66 @@ def notices_over(now: datetime, most: int = 500) -> list[int]:
 
 def overlapping(volunteer_id: int, started_at: datetime, ended_at: datetime) -> ServiceRecord | None:
     """An entry of the person that stands for some of the same time; one that a correction voided stands for none."""
-    mine = select(ServiceRecord).where(
-        ServiceRecord.volunteer_id == volunteer_id,
-        ServiceRecord.state != RecordState.RETURNED,
-        ServiceRecord.started_at < ended_at,
-        ServiceRecord.ended_at > started_at,
-        (ServiceRecord.state != RecordState.EFFECTIVE) | (worth_of_record() > 0),
+    mine = _standing(volunteer_id).where(ServiceRecord.started_at < ended_at, ServiceRecord.ended_at > started_at)
+    return db.session.scalar(mine.limit(1))
+
+
+def standing_twice(shift: Shift, seen: Mapping[Claim, Attendance]) -> dict[int, ServiceRecord]:
+    """For each of these claims an entry outside of shifts that stands for some of the same time, within the plan."""
+    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id.in_([claim.volunteer_id for claim in seen]))
+    stated = mine.where(_is_stated_within(shift, ServiceRecord)).order_by(ServiceRecord.started_at, ServiceRecord.id)
+    found: dict[int, ServiceRecord] = {}
+    for other in db.session.scalars(stated) if seen else ():
+        for claim, attended in seen.items():
+            if claim.volunteer_id == other.volunteer_id and _meets(reckoning(attended, shift).stays, other):
+                found.setdefault(claim.id, other)
+    return found
+
+
+def _is_stated_within(shift: Shift, record: Any) -> ColumnElement[bool]:
+    """Whether an entry that no shift stands behind stands for time within the plan of this one."""
+    meets = (record.started_at < shift.ends_at) & (record.ended_at > shift.starts_at)
+    return (record.source != RecordSource.SHIFT) & meets & _stands(record)
+
+
+def _stands(record: Any) -> ColumnElement[bool]:
+    """Whether an entry stands for time: not a returned one, nor one that a correction voided."""
+    counts = (record.state != RecordState.EFFECTIVE) | (worth_of_record(record) > 0)
+    return (record.state != RecordState.RETURNED) & counts
+
+
+def _standing(volunteer_id: int) -> Select[ServiceRecord]:
+    """The entries of a person that stand for time, the earliest first."""
+    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id, _stands(ServiceRecord))
+    return mine.order_by(ServiceRecord.started_at, ServiceRecord.id)
+
+
+def _meets(stays: Iterable[tuple[datetime, datetime]], other: ServiceRecord) -> bool:
+    return any(_crosses(stay, (other.started_at, other.ended_at)) for stay in stays)
+
+
+def counting_twice(record: ServiceRecord) -> ServiceRecord | None:
+    """Another entry that stands for some of the time of this one, unless both are of shifts: those raise a flag."""
+    others = _standing(record.volunteer_id).where(
+        ServiceRecord.id != record.id,
+        ServiceRecord.started_at < record.ended_at,
+        ServiceRecord.ended_at > record.started_at,
+        literal(record.source is not RecordSource.SHIFT) | (ServiceRecord.source != RecordSource.SHIFT),
     )
-    return db.session.scalar(mine.order_by(ServiceRecord.started_at).limit(1))
+    mine = _planned(record)
+    return next((other for other in db.session.scalars(others) if _crosses(mine, _planned(other))), None)
+
+
+def _planned(record: ServiceRecord) -> tuple[datetime, datetime]:
+    """The time that an entry stands for: of a shift only what was planned."""
+    if record.claim_id is None:
+        return record.started_at, record.ended_at
+    shift = db.session.get_one(Shift, db.session.get_one(Claim, record.claim_id).shift_id)
+    return _clipped(record.started_at, record.ended_at, shift)
+
+
+def _crosses(one: tuple[datetime, datetime], other: tuple[datetime, datetime]) -> bool:
+    return max(one[0], other[0]) < min(one[1], other[1])
 
 
 def attended_meanwhile(volunteer_id: int, started_at: datetime, ended_at: datetime) -> Shift | None:
@@ -561,6 +613,11 @@ class Held:
     is_flagged: bool
     count: HeadCount | None  # what was counted on the shift, the last time somebody handed in
     from_tablets: int  # acts of the shift that wait for a person
+    stated: tuple[ServiceRecord, ...]  # entries outside of shifts that stand for time within the plan
+
+    def twice(self, reckoned: Reckoning) -> ServiceRecord | None:
+        """One that stands for some of the time that was reckoned."""
+        return next((other for other in self.stated if _meets(reckoned.stays, other)), None)
 
 
 def with_records(shift: Shift) -> list[Held]:
@@ -570,16 +627,21 @@ def with_records(shift: Shift) -> list[Held]:
     latest = select(func.max(earlier.id)).where(earlier.shift_id == shift.id).scalar_subquery()
     waits, counts = standing_on(Claim.volunteer_id, clock.today(shift.starts_at))
     flagged, unsettled = kiosk.is_flagged(Claim.id), rollcall.open_on(shift.id)
+    stated = aliased(ServiceRecord)
     found = (
-        select(Claim, ServiceRecord, waits + counts, flagged, HeadCount, unsettled)
+        select(Claim, ServiceRecord, waits + counts, flagged, HeadCount, unsettled, stated)
         .select_from(Claim)
         .outerjoin(ServiceRecord, ServiceRecord.id == newest)
         .outerjoin(HeadCount, HeadCount.id == latest)
+        .outerjoin(stated, (stated.volunteer_id == Claim.volunteer_id) & _is_stated_within(shift, stated))
         .where(Claim.shift_id == shift.id, Claim.state == ClaimState.HELD)
-        .order_by(Claim.place)
+        .order_by(Claim.place, stated.started_at, stated.id)
         .options(attendance.NAMED)
     )
-    return [Held(*row) for row in db.session.execute(found)]
+    rows: dict[int, list[Any]] = {}
+    for row in db.session.execute(found):
+        rows.setdefault(row[0].id, []).append(row)
+    return [Held(*same[0][:-1], tuple(row[-1] for row in same if row[-1])) for same in rows.values()]
 
 
 def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
+from blueprints.claims import queries as attendance
 from blueprints.claims.models import EvidenceClass
 from blueprints.identity.models import Account, VolunteerState
 from blueprints.messages.models import NoticeKind
 from blueprints.posts.models import Category
-from blueprints.records import actions, corrections, proof, queries, waiting
+from blueprints.records import actions, corrections, preview, proof, queries, waiting
 from blueprints.records.actions import Facts
 from blueprints.records.models import LedgerEntry, Recorder, RecordSource, RecordState, ServiceRecord
 from core import clock
@@ -18,7 +19,18 @@ from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import kinds
-from tests.factories import BEFORE, HOUR, START, give, make_account, make_post, make_shift, make_staff, make_world
+from tests.factories import (
+    BEFORE,
+    HOUR,
+    START,
+    give,
+    make_account,
+    make_post,
+    make_shift,
+    make_staff,
+    make_volunteer,
+    make_world,
+)
 from tests.records.test_ledger import DONE, hand_in, served, total
 
 NEXT_DAY = START + timedelta(days=1)
@@ -78,6 +90,87 @@ def over(record):
 def vouched(world, what=None, **values):
     by = make_staff(Role.CLERK, world.station, "蒋站务").account_id
     return enter(world, what, vouched_by=by, **values)
+
+
+# --- no hour counts twice -----------------------------------------------------------------------------------
+
+
+def imported(world, starts=START, length=2 * HOUR, minutes=120):
+    """An import or a supplement that was there before anybody was seen on the shift."""
+    return enter(world, facts(world, starts, minutes, length), RecordSource.IMPORT, NOW)
+
+
+def test_a_shift_is_not_handed_in_for_whom_another_entry_stands_at_that_time(world, zhu):
+    shift = make_shift(make_post(world.station), places=3)
+    other = imported(world)
+    served(world, shift, world.lin)
+    with pytest.raises(Refusal, match="林小满: this time is recorded already: “台风夜安置点值守”"):
+        hand_in(shift, world.chen, now=NOW)
+    actions.confirm([other.id], zhu, now=NOW)
+    over(other)
+    assert total(world.lin) == 120
+    with pytest.raises(Refusal, match="It counts once"):
+        hand_in(shift, world.chen, now=NOW)
+    mei = make_volunteer("梅一", world.station)
+    served(world, shift, mei)
+    view = preview.preview(attendance.shift_within(shift.id, [world.station.path]), world.chen, NOW)
+    assert [claim.volunteer_id for claim, _other in view.twice] == [world.lin.id]
+    assert [line.claim.volunteer_id for line in view.lines] == [mei.id]
+    assert [made.volunteer_id for made in hand_in(shift, world.chen, now=NOW)] == [mei.id], "nobody else waits for it"
+    assert attendance.live_claim(shift.id, world.lin.id).handed_in_at is None
+
+
+def test_the_shift_is_handed_in_once_the_other_entry_stands_for_nothing(world, zhu):
+    shift = make_shift(make_post(world.station))
+    other = imported(world)
+    served(world, shift, world.lin)
+    actions.send_back(other.id, zhu, reason="本平台已有", now=NOW)
+    [made] = hand_in(shift, world.chen, now=NOW)
+    actions.confirm([made.id], world.wu, now=NOW)
+    assert total(world.lin) == 120
+
+
+def test_only_the_time_within_the_plan_is_compared(world):
+    """Who comes early and leaves late meets what came before and after, and neither counts twice."""
+    shift = make_shift(make_post(world.station))
+    imported(world, START - HOUR, HOUR, 60)
+    imported(world, START + 2 * HOUR, HOUR, 60)
+    served(world, shift, world.lin, start=-20, end=140)
+    [made] = hand_in(shift, world.chen, now=NOW)
+    actions.confirm([made.id], world.wu, now=NOW)
+    assert (made.state, made.minutes) == (RecordState.EFFECTIVE, 120)
+
+
+def test_two_entries_for_one_time_that_came_about_all_the_same_do_not_both_count(world, zhu, monkeypatch):
+    shift = make_shift(make_post(world.station))
+    served(world, shift, world.lin)
+    [made] = hand_in(shift, world.chen, now=NOW)
+    monkeypatch.setattr(queries, "overlapping", lambda *_: None)  # as it was before anybody asked
+    other = imported(world)
+    with pytest.raises(Refusal, match="Return one of them"):
+        actions.confirm([made.id], world.wu, now=NOW)
+    with pytest.raises(Refusal, match="another entry stands for some of this time"):
+        actions.confirm([other.id], zhu, now=NOW)
+    actions.send_back(other.id, zhu, reason="重复", now=NOW)
+    actions.confirm([made.id], world.wu, now=NOW)
+    assert total(world.lin) == 120
+
+
+def test_a_voided_entry_is_not_raised_again_once_another_stands_for_its_time(world, zhu):
+    shift = make_shift(make_post(world.station))
+    other = imported(world)
+    served(world, shift, world.lin)
+    actions.confirm([other.id], zhu, now=NOW)
+    over(other)
+    higher = make_staff(Role.CONFIRMER, world.county, "许确认")
+    corrections.approve(corrections.propose(other.id, 0, zhu, reason="重复", now=NOW).id, higher, now=NOW)
+    [made] = hand_in(shift, world.chen, now=NOW)
+    actions.confirm([made.id], world.wu, now=NOW)
+    assert total(world.lin) == 120
+    raised = corrections.propose(other.id, 120, zhu, reason="恢复", now=NOW)
+    with pytest.raises(Refusal, match="another entry stands for some of this time"):
+        corrections.approve(raised.id, higher, now=NOW)
+    assert total(world.lin) == 120
 
 
 # --- what is made -------------------------------------------------------------------------------------------
