@@ -11,6 +11,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     String,
+    and_,
     cast,
     extract,
     false,
@@ -396,14 +397,14 @@ def standing_twice(shift: Shift, seen: Mapping[Claim, Attendance]) -> dict[int, 
 
 def _is_stated_within(shift: Shift, record: Any) -> ColumnElement[bool]:
     """Whether an entry that no shift stands behind stands for time within the plan of this one."""
-    meets = (record.started_at < shift.ends_at) & (record.ended_at > shift.starts_at)
-    return (record.source != RecordSource.SHIFT) & meets & _stands(record)
+    meets = and_(record.started_at < shift.ends_at, record.ended_at > shift.starts_at)
+    return and_(record.source != RecordSource.SHIFT, meets, _stands(record))
 
 
 def _stands(record: Any) -> ColumnElement[bool]:
     """Whether an entry stands for time: not a returned one, nor one that a correction voided."""
     counts = (record.state != RecordState.EFFECTIVE) | (worth_of_record(record) > 0)
-    return (record.state != RecordState.RETURNED) & counts
+    return and_(record.state != RecordState.RETURNED, counts)
 
 
 def _standing(volunteer_id: int) -> Select[ServiceRecord]:
@@ -641,7 +642,7 @@ def with_records(shift: Shift) -> list[Held]:
     rows: dict[int, list[Any]] = {}
     for row in db.session.execute(found):
         rows.setdefault(row[0].id, []).append(row)
-    return [Held(*same[0][:-1], tuple(row[-1] for row in same if row[-1])) for same in rows.values()]
+    return [Held(*same[0][:6], stated=tuple(row[6] for row in same if row[6])) for same in rows.values()]
 
 
 def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
