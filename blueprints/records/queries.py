@@ -614,7 +614,7 @@ class Held:
     is_flagged: bool
     count: HeadCount | None  # what was counted on the shift, the last time somebody handed in
     from_tablets: int  # acts of the shift that wait for a person
-    stated: tuple[ServiceRecord, ...]  # entries outside of shifts that stand for time within the plan
+    stated: list[ServiceRecord]  # entries outside of shifts that stand for time within the plan
 
     def twice(self, reckoned: Reckoning) -> ServiceRecord | None:
         """One that stands for some of the time that was reckoned."""
@@ -639,10 +639,11 @@ def with_records(shift: Shift) -> list[Held]:
         .order_by(Claim.place, stated.started_at, stated.id)
         .options(attendance.NAMED)
     )
-    rows: dict[int, list[Any]] = {}
-    for row in db.session.execute(found):
-        rows.setdefault(row[0].id, []).append(row)
-    return [Held(*same[0][:6], stated=tuple(row[6] for row in same if row[6])) for same in rows.values()]
+    rows: dict[int, Held] = {}
+    for claim, record, day, is_flagged, count, from_tablets, other in db.session.execute(found):
+        held = rows.setdefault(claim.id, Held(claim, record, day, is_flagged, count, from_tablets, []))
+        held.stated.extend([other] if other else [])
+    return list(rows.values())
 
 
 def returned_within(paths: Iterable[str]) -> list[ServiceRecord]:
