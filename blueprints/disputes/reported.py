@@ -217,8 +217,10 @@ def involved(volunteer_id: int, among: Sequence[int]) -> set[int]:
 
 def barred_because(report: IdentityReport, actor: Actor, seen: Origin | None = None) -> str | None:
     """Why this person may not decide on the report; None if they may. `seen` is what a page has read already."""
-    if report.found_by_id == actor.account_id and report.state is ReportState.FOUND:
+    if report.state is ReportState.FOUND and report.found_by_id == actor.account_id:
         return _("You found it to be so, and a second person has to agree.")
+    if report.state is ReportState.FOUND and identity.same_people([report.found_by_id or 0], [actor.account_id]):
+        return _("Somebody of your name or mail address found it to be so, and a second person has to agree.")
     if report.volunteer_id and _has_a_hand(report.volunteer_id, actor, seen):
         return _("You had a hand in this registration or its entries, so others decide.")
     return None

@@ -1,7 +1,8 @@
 """Reporting a registration that one knows nothing of, without an account; and what the level above decides on it.
 
 Nobody voids a registration alone: one person finds it to be so, a second one agrees, and neither had a hand in it.
-Locks: the report, then what closing an account locks, then its entries by id.
+Locks: the report, its entries by id, then what closing an account locks: whoever lets an entry count comes from the
+entry to its person, too.
 """
 
 import secrets
@@ -15,8 +16,9 @@ from blueprints.disputes import reported
 from blueprints.disputes.actions import close_for
 from blueprints.disputes.models import NEXT_REPORT_STATES, IdentityReport, ReportState
 from blueprints.identity import actions as identity
+from blueprints.identity import queries as people
 from blueprints.identity.models import Account, Volunteer
-from blueprints.messages.actions import tell
+from blueprints.messages.actions import tell, tell_departed
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
@@ -68,7 +70,19 @@ def find(report_id: int, actor: Actor, *, answer: str, now: datetime) -> Identit
     _trace("identity report found", report, actor, now)
     for account_id in _seconds(report, actor):
         tell(account_id, NoticeKind.IDENTITY_FOUND, now=now, path=f"/desk/identity-reports/{report.id}")
+    _warn_owner(report, now)
     return report
+
+
+def _warn_owner(report: IdentityReport, now: datetime) -> None:
+    """Whoever uses the account learns of it while they can still object."""
+    account, place = _owner(report), db.session.get_one(Organization, report.organization_id)
+    if account.claimed_at:
+        tell(account.id, NoticeKind.REGISTRATION_DOUBTED, now=now, organization=place.name)
+
+
+def _owner(report: IdentityReport) -> Account:
+    return db.session.get_one(Account, db.session.get_one(Volunteer, report.volunteer_id).account_id)
 
 
 def reopen(report_id: int, actor: Actor, *, now: datetime) -> IdentityReport:
@@ -98,7 +112,9 @@ def confirm(report_id: int, actor: Actor, *, now: datetime) -> IdentityReport:
     _move(report, ReportState.CONFIRMED)
     report.decided_at, report.decided_by_id = now, actor.account_id
     db.session.flush()
-    identity.void(volunteer.account_id, actor, now=now)
+    for record_id in reported.standing_entries(volunteer.id):
+        lock(ServiceRecord, record_id)
+    _close_account(report, actor, now)
     for record_id in reported.standing_entries(volunteer.id):
         _take_back(record_id, report, actor, now)
     _close_attendance(volunteer.id, now)
@@ -106,6 +122,15 @@ def confirm(report_id: int, actor: Actor, *, now: datetime) -> IdentityReport:
     for account_id in sorted(behind - {0, volunteer.account_id}):
         tell(account_id, NoticeKind.REGISTRATION_VOIDED, now=now)
     return report
+
+
+def _close_account(report: IdentityReport, actor: Actor, now: datetime) -> None:
+    """Nobody gets in any more; whoever used it is told where they can still say that it was theirs."""
+    account, place = _owner(report), db.session.get_one(Organization, report.organization_id)
+    email, told = account.email, {"organization": place.name, "number": report.number}
+    identity.void(account.id, actor, now=now)
+    if account.claimed_at:
+        tell_departed(account.id, email, NoticeKind.REGISTRATION_CLOSED, now=now, **told)
 
 
 def _take_back(record_id: int, report: IdentityReport, actor: Actor, now: datetime) -> None:
@@ -162,6 +187,7 @@ def _seconds(report: IdentityReport, actor: Actor) -> list[int]:
     able = recorded.confirmers_of(organization)
     accounts = {account for place in able.values() for account in place[1]} | reported.administrators_of(organization)
     barred = reported.involved(report.volunteer_id or 0, sorted(accounts)) | {actor.account_id}
+    barred |= people.same_people([actor.account_id], accounts).get(actor.account_id, set())
     return sorted(accounts - barred)
 
 

@@ -58,6 +58,18 @@ def tell(
     return notice
 
 
+def tell_departed(account_id: int, email: str | None, kind: NoticeKind, *, now: datetime, **values: Value) -> Notice:
+    """The last word to somebody whose account was just closed, to the mail address it had: nothing else reaches them.
+
+    It is written after everything else of theirs was let go of, and erased with the account.
+    """
+    notice = Notice(account_id=account_id, kind=kind, values=_plain(values), path="", at=now)
+    put(notice)
+    if email and Channel.MAIL in _in_use():
+        db.session.add(Delivery(notice_id=notice.id, channel=Channel.MAIL, target=email, due_at=now))
+    return notice
+
+
 def _plain(values: Mapping[str, Value]) -> dict[str, str | int]:
     return {name: v.isoformat() if isinstance(v, date) else v for name, v in values.items()}
 

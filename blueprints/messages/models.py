@@ -78,6 +78,8 @@ class NoticeKind(StrEnum):
     IDENTITY_REPORTED = "identity_reported"
     IDENTITY_FOUND = "identity_found"
     REGISTRATION_VOIDED = "registration_voided"
+    REGISTRATION_DOUBTED = "registration_doubted"
+    REGISTRATION_CLOSED = "registration_closed"
     CERTIFICATE_ISSUED = "certificate_issued"
     CERTIFICATE_DECLINED = "certificate_declined"
     CERTIFICATE_REVOKED = "certificate_revoked"

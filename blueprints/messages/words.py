@@ -179,6 +179,16 @@ SENTENCES: dict[NoticeKind, Any] = {
     K.REGISTRATION_VOIDED: lazy(
         "A registration that you made, approved, recorded for or confirmed for is void: its person knew nothing of it."
     ),
+    K.REGISTRATION_DOUBTED: lazy(
+        "Somebody reported that your registration was made without your knowledge, and a first person found it to be "
+        "so. If a second one agrees, your account is closed and its hours are taken back. If you registered yourself, "
+        "tell %(organization)s at once, with your identity card."
+    ),
+    K.REGISTRATION_CLOSED: lazy(
+        "Your account is closed and its hours are taken back: two people found that your registration was made "
+        "without your knowledge. If that is wrong, go to %(organization)s with your identity card, and quote "
+        "%(number)s."
+    ),
     K.CERTIFICATE_ISSUED: lazy("Certificate %(number)s is issued. You can download and print it."),
     K.CERTIFICATE_DECLINED: lazy("The request for certificate %(number)s was declined: %(reason)s"),
     K.CERTIFICATE_REVOKED: lazy("Certificate %(number)s was taken back: %(reason)s"),

@@ -6,12 +6,14 @@ import pytest
 from flask import g
 from sqlalchemy import func, select, text
 
+from blueprints.admin import sending
 from blueprints.claims.models import Act, Claim
 from blueprints.disputes import queries, reported, reporting
 from blueprints.disputes.models import DisputeKind, DisputeState, IdentityReport, ReportState
 from blueprints.disputes.upkeep import STEPS
 from blueprints.identity.models import Account, Volunteer, VolunteerState
-from blueprints.messages.models import Notice, NoticeKind
+from blueprints.messages.models import Delivery, Notice, NoticeKind
+from blueprints.messages.words import sentence
 from blueprints.records import actions as records
 from blueprints.records import corrections
 from blueprints.records import queries as recorded_queries
@@ -156,6 +158,67 @@ def test_two_people_void_it_and_nothing_counts_any_more(world, victim, lu, jiang
     assert waits.state is RecordState.RETURNED
     told = set(db.session.scalars(select(Notice.account_id).where(Notice.kind == NoticeKind.REGISTRATION_VOIDED)))
     assert told == {world.chen.account_id, world.wu.account_id, world.qian.account_id}
+
+
+def claimed(victim, email="wang@example.org"):
+    """Somebody took the account over and uses it."""
+    account = db.session.get(Account, victim.account_id)
+    account.claimed_at, account.email = BEFORE, email
+    db.session.commit()
+    return account
+
+
+def sent_to(account):
+    """What the owner finds, and what goes to which address."""
+    mine = select(Notice).where(Notice.account_id == account.id, Notice.kind.in_(OWNERS)).order_by(Notice.id)
+    notices = db.session.scalars(mine).all()
+    out = select(Notice.kind, Delivery.target).join(Delivery, Delivery.notice_id == Notice.id).order_by(Delivery.id)
+    mails = db.session.execute(out.where(Notice.id.in_([each.id for each in notices]))).all()
+    return [each.kind for each in notices], [tuple(mail) for mail in mails]
+
+
+OWNERS = (NoticeKind.REGISTRATION_DOUBTED, NoticeKind.REGISTRATION_CLOSED)
+
+
+def test_whoever_uses_the_account_is_told_while_they_can_object_and_when_it_is_closed(
+    app, world, victim, lu, jiang, monkeypatch
+):
+    monkeypatch.setitem(app.config, "MAIL_URL", "smtp://mail.example")
+    account = claimed(victim)
+    made = found(report()[0], lu)
+    doubted, closed = OWNERS
+    assert sent_to(account) == ([doubted], [(doubted, "wang@example.org")])
+    [notice] = db.session.scalars(select(Notice).where(Notice.kind == doubted)).all()
+    assert world.city.name in sentence(notice)
+    reporting.confirm(made.id, jiang, now=LATER)
+    db.session.commit()
+    assert account.email is None
+    assert sent_to(account) == ([doubted, closed], [(closed, "wang@example.org")])
+    [last] = db.session.scalars(select(Notice).where(Notice.kind == closed)).all()
+    assert made.number in sentence(last)
+    letter = sending.take(clock.now())
+    assert (letter.target, letter.notice.kind) == ("wang@example.org", closed)
+    STEPS[-1][1](LATER + 181 * DAY)
+    assert sent_to(account) == ([], [])
+
+
+def test_an_account_that_nobody_uses_is_told_nothing(app, world, victim, lu, jiang, monkeypatch):
+    monkeypatch.setitem(app.config, "MAIL_URL", "smtp://mail.example")
+    account = db.session.get(Account, victim.account_id)
+    voided(report()[0], lu, jiang)
+    assert sent_to(account) == ([], [])
+
+
+def test_a_second_account_of_whoever_found_it_agrees_to_nothing(world, victim, lu, jiang):
+    again = make_staff(Role.CONFIRMER, world.city, "陆主任")
+    made = found(report()[0], lu)
+    told = set(db.session.scalars(select(Notice.account_id).where(Notice.kind == NoticeKind.IDENTITY_FOUND)))
+    assert (jiang.account_id in told, again.account_id in told) == (True, False)
+    with pytest.raises(Refusal, match="of your name or mail address found it"):
+        reporting.confirm(made.id, again, now=LATER)
+    with pytest.raises(Refusal, match="of your name or mail address found it"):
+        reporting.reopen(made.id, again, now=LATER)
+    assert reporting.confirm(made.id, jiang, now=LATER).state is ReportState.CONFIRMED
 
 
 def recorded_later(world, volunteer):
