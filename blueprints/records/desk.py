@@ -12,7 +12,7 @@ from blueprints.records import actions, corrections, entry, queries, waiting
 from blueprints.records.forms import AnswerForm, ConfirmationForm, CorrectionForm, HandInForm, MarkedForm, ReturnForm
 from blueprints.records.models import Correction, RecordState, ServiceRecord
 from blueprints.records.preview import preview
-from blueprints.records.routes import asked
+from blueprints.records.routes import asked, form_page
 from blueprints.records.sums import opened, person_within
 from core import clock, display
 from core.actor import Role
@@ -111,6 +111,24 @@ def _queue_page(form: ConfirmationForm) -> Response:
 @staff()
 def show_record(record_id: int) -> ResponseReturnValue:
     return _record_page(record_id, Form())
+
+
+@bp.get("/desk/records/<int:record_id>/form")
+@staff()
+def record_form(record_id: int) -> ResponseReturnValue:
+    """The entry on the unified record form, to be printed."""
+    rows = queries.filled(queries.within(actor().reach(*Role)).where(ServiceRecord.id == record_id)) or abort(404)
+    return form_page(rows, url_for(".show_record", record_id=record_id))
+
+
+@bp.get("/desk/shifts/<int:shift_id>/record-sheet")
+@staff()
+def record_sheet(shift_id: int) -> ResponseReturnValue:
+    """Everybody of a shift on the same form."""
+    shift = claims.shift_within(shift_id, actor().reach(*Role)) or abort(404)
+    is_clerk = actor().may(Role.CLERK, shift.post.organization.path)
+    back = url_for(".hand_in", shift_id=shift.id) if is_clerk else url_for(".queue")
+    return form_page(queries.filled(queries.standing_of_shift(shift.id)), back)
 
 
 @bp.post("/desk/records/<int:record_id>/confirmation")

@@ -593,8 +593,12 @@ def within(paths: Iterable[str]) -> Select[ServiceRecord]:
 
 def own_record(record_id: int, volunteer_id: int) -> ServiceRecord | None:
     """The entry, if it is this person's."""
-    mine = select(ServiceRecord).options(*WHOLE, *DOERS)
-    return db.session.scalar(mine.where(ServiceRecord.id == record_id, ServiceRecord.volunteer_id == volunteer_id))
+    return db.session.scalar(own(volunteer_id).where(ServiceRecord.id == record_id).options(*WHOLE, *DOERS))
+
+
+def own(volunteer_id: int) -> Select[ServiceRecord]:
+    """The entries of this person."""
+    return select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id)
 
 
 def are_within(record_ids: Iterable[int], paths: Iterable[str]) -> bool:
@@ -810,6 +814,69 @@ def _ledger(record_id: int) -> Any:
         .outerjoin(decider, decider.id == Correction.approver_id)
         .where(ServiceRecord.id == record_id)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One entry as the record form shows it."""
+
+    record: ServiceRecord
+    recorders: tuple[str, ...]  # what everyone who recorded part of it is called
+    worth: int  # what it counts today, corrections included
+    corrections: tuple[Proposed, ...]  # those that were agreed to
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """What entries have in common that stand on one form."""
+        of = self.record
+        return of.title, of.category, of.content, of.place, of.responsible_name, of.organization.name
+
+
+def filled(wanted: Select[ServiceRecord]) -> list[Filled]:
+    """These entries with all that the record form says of them; three questions for any number."""
+    found = list(db.session.scalars(wanted.options(*WHOLE, *DOERS)))
+    ids = [record.id for record in found]
+    counts, recorded, corrected = worth(ids), _recorder_names(ids), _agreed(ids)
+    return [
+        Filled(
+            record,
+            tuple(recorded.get(record.id, [record.handed_in_by.name])),
+            counts[record.id] if record.state is RecordState.EFFECTIVE else record.minutes,
+            tuple(corrected.get(record.id, [])),
+        )
+        for record in found
+    ]
+
+
+def standing_of_shift(shift_id: int) -> Select[ServiceRecord]:
+    """The entries of a shift that were not returned, by their numbered places."""
+    mine = select(ServiceRecord).join(ServiceRecord.claim).where(Claim.shift_id == shift_id)
+    return mine.where(ServiceRecord.state != RecordState.RETURNED).order_by(Claim.place, ServiceRecord.id)
+
+
+def _recorder_names(record_ids: Sequence[int]) -> dict[int, list[str]]:
+    named = select(Recorder.record_id, Account.name).join(Account, Account.id == Recorder.account_id)
+    found: dict[int, list[str]] = {}
+    for record_id, name in db.session.execute(named.where(Recorder.record_id.in_(record_ids)).order_by(Recorder.id)):
+        found.setdefault(record_id, []).append(name)
+    return found
+
+
+def _agreed(record_ids: Sequence[int]) -> dict[int, list[Proposed]]:
+    """The corrections of these entries that were agreed to, in the order in which they were."""
+    author, approver = aliased(Account), aliased(Account)
+    agreed = (
+        select(Correction, author.name, approver.name, CorrectionText.reason)
+        .join(author, author.id == Correction.author_id)
+        .join(approver, approver.id == Correction.approver_id)
+        .outerjoin(CorrectionText, CorrectionText.correction_id == Correction.id)
+        .where(Correction.record_id.in_(record_ids), Correction.state == CorrectionState.APPROVED)
+        .order_by(Correction.decided_at, Correction.id)
+    )
+    found: dict[int, list[Proposed]] = {}
+    for correction, by, decider, reason in db.session.execute(agreed):
+        found.setdefault(correction.record_id, []).append(Proposed(correction, by, decider, reason or "", ""))
+    return found
 
 
 def newest_roots(count: int) -> list[Root]:

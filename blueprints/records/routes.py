@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TypeVar
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.claims.models import EvidenceClass
@@ -11,7 +11,8 @@ from blueprints.identity.access import actor, public, signed_in, volunteer_only
 from blueprints.posts.models import Category
 from blueprints.records import entry, queries
 from blueprints.records.mine import Choice, mine
-from blueprints.records.models import Part
+from blueprints.records.models import Part, ServiceRecord
+from blueprints.records.queries import Filled
 from blueprints.records.sums import Asked, opened
 from core import clock
 from core.web import respond, row_arg
@@ -36,6 +37,14 @@ def my_record(record_id: int) -> ResponseReturnValue:
     return respond("records/my_record.html", whole=entry.whole(record))
 
 
+@bp.get("/me/records/<int:record_id>/form")
+@volunteer_only
+def my_record_form(record_id: int) -> ResponseReturnValue:
+    """One's own entry on the unified record form, to be printed."""
+    mine = queries.filled(queries.own(actor().volunteer_id or 0).where(ServiceRecord.id == record_id)) or abort(404)
+    return form_page(mine, url_for(".my_record", record_id=record_id))
+
+
 @bp.get("/me/records/minutes")
 @volunteer_only
 def my_minutes() -> ResponseReturnValue:
@@ -55,6 +64,14 @@ def my_refusals() -> ResponseReturnValue:
 def roots() -> ResponseReturnValue:
     """The roots of the last days, for whoever keeps them: nobody can rewrite the past without changing one."""
     return respond("records/roots.html", roots=queries.newest_roots(ROOTS_SHOWN)[::-1])
+
+
+def form_page(rows: list[Filled], back: str) -> Response:
+    """The record form: a sheet for all entries that say the same of what was done, where and for whom."""
+    sheets: dict[tuple[str, ...], list[Filled]] = {}
+    for row in rows:
+        sheets.setdefault(row.head, []).append(row)
+    return respond("records/form.html", sheets=list(sheets.values()), back=back, now=clock.now())
 
 
 def _choice() -> Choice:
