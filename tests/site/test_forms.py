@@ -15,12 +15,12 @@ from tests.site.test_pages import kind_of, people, visit
 TYPED = {"text", "search", "tel", "email", "number", "date", "time", "datetime-local", "password", "textarea", ""}
 # What is typed into every field of a form at once.
 MISCHIEF = {
+    "emoji": "👩‍👩‍👧‍👦🏳️‍🌈" * 3,  # first: where it is refused, the form is still there to keep it
     "nothing": "",
     "too much": "长" * 5000,
     "another type": "-1e999",
     "script": '"><script>alert(1)</script>',
     "control characters": "\x00\x07\x1b[31m\x7f林",
-    "emoji": "👩‍👩‍👧‍👦🏳️‍🌈" * 3,
 }
 ANSWERS = {200, 303, 400, 403, 404, 409, 413, 422, 429}
 NEVER_SENT = re.compile(r"/sign-out|/demo/")  # they end what the others need
@@ -69,12 +69,13 @@ def forms_of(client, flaws: list[str]) -> Iterator[tuple[str, Sent]]:
     while todo:
         path = todo.pop(0)
         outside = not path.startswith("/") or path.startswith("//") or re.search(r"[?&](lang|mode|theme)=", path)
-        if outside or path in opened or seen.get(kind_of(path), 0) >= 2 or len(opened) > 150:
+        if outside or path in opened or seen.get(kind_of(path), 0) >= 2 or len(opened) > 220:
             continue
         seen[kind_of(path)] = seen.get(kind_of(path), 0) + 1
         opened.add(path)
-        todo += visit(client, path, []) if client.get(path).status_code in (200, 303) else []
-        for form in Forms(path, client.get(path).text).found:
+        page = client.get(path, buffered=True)
+        todo += visit(client, path, []) if page.status_code in (200, 303) else []
+        for form in Forms(path, page.text).found if page.mimetype == "text/html" else []:
             if form.typed and kind_of(form.action) not in known and not NEVER_SENT.search(form.action):
                 known.add(kind_of(form.action))
                 yield path, form
@@ -113,5 +114,5 @@ def test_every_form_answers_every_mischief_with_a_sentence(app):
             sent.add(kind_of(form.action))
             flaws = {what: wrong_with(client, form, what) for what in MISCHIEF}
             problems += [(role, path, form.action, what, flaw) for what, flaw in flaws.items() if flaw]
-    assert problems == []
+    assert not problems, "\n".join(map(str, problems))
     assert len(sent) > 30, sorted(sent)
