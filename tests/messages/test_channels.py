@@ -241,7 +241,7 @@ VALUES = {
     "ends": (START + HOUR).isoformat(), "until": START.isoformat(), "minutes": 150, "position": 3, "role": "clerk",
     "skill": "nursing", "phone": "199****0001", "person": LONG, "giver": LONG, "other_title": LONG,
     "other_starts": START.isoformat(), "other_ends": START.isoformat(), "left": 3, "held": 1, "minimum": 2,
-    "number": "RG2099050412345678",
+    "number": "RG2099050412345678", "count": 12,
 }  # fmt: skip
 
 
