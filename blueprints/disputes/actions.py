@@ -307,16 +307,8 @@ def _follow(correction: Correction, actor: Actor, now: datetime) -> None:
     _trace("dispute followed", dispute, record, actor, now)
 
 
-def _has_part(correction: Correction, actor: Actor) -> bool:
-    """Whoever may not decide on a dispute does not decide on its correction either."""
-    found = queries.correcting(correction.id)
-    if found is None:
-        return False
-    return actor.account_id in queries.barred_from([queries.whole(found.id)], [actor.account_id])[found.id]
-
-
 corrections.ON_DECIDED.append(_follow)
-corrections.BARS.append(_has_part)
+corrections.BARS.append(queries.is_barred_from_correcting)
 
 
 def close_for(record_id: int, actor: Actor, *, now: datetime) -> None:

@@ -267,6 +267,21 @@ def correcting(correction_id: int) -> Dispute | None:
     return db.session.scalar(mine)
 
 
+def is_barred_from_correcting(correction_id: int, account_id: int) -> ColumnElement[bool]:
+    """Whether a dispute waits for this correction on which this account may not decide (`barred_from`): whoever may not
+    decide on the one does not decide on the other, either. A column of a larger question."""
+    hands = (ServiceRecord.handed_in_by_id, ServiceRecord.confirmed_by_id, ServiceRecord.approved_by_id)
+    recorded = select(Recorder.id).where(Recorder.record_id == Dispute.record_id, Recorder.account_id == account_id)
+    by_them = or_(Correction.author_id == account_id, Correction.approver_id == account_id)
+    corrected = select(Correction.id).where(Correction.record_id == Dispute.record_id, by_them)
+    corrected = corrected.where(Correction.state == CorrectionState.APPROVED)
+    theirs = (Dispute.filed_by_id == account_id) | Dispute.filed_by_id.in_(identity.second_accounts_of(account_id))
+    behind = or_(*(hand == account_id for hand in hands), recorded.exists(), corrected.exists())
+    waits = select(Dispute.id).join(ServiceRecord, ServiceRecord.id == Dispute.record_id)
+    waits = waits.where(Dispute.correction_id == correction_id, Dispute.state == DisputeState.CORRECTING)
+    return waits.where(or_(theirs, Dispute.rejected_by_id == account_id, behind)).correlate(None).exists()
+
+
 # --- its course ---------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, contains_eager, joinedload
@@ -16,6 +17,7 @@ from blueprints.kiosk.models import Card, Flag, FlagKind, Origin, Pin, Sighting,
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import OFFERING, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
+from blueprints.rollcall.models import Evidence
 from core import clock, vault
 from core.actor import Actor, Role
 from core.db import db
@@ -307,12 +309,35 @@ def origins(claim_id: int) -> dict[int, Origin]:
     return {origin.punch_id: origin for origin in db.session.scalars(made)}
 
 
-def told_with_origins(claim_id: int) -> tuple[list[Told], dict[int, Origin]]:
-    """The history of a claim and the origins of its observations, in one question."""
-    recorded = claims.recorded(claim_id).outerjoin(Origin, Origin.punch_id == Punch.id).add_columns(Origin)
-    found = db.session.execute(recorded.options(joinedload(Origin.tablet))).all()
-    made = {punch.id: origin for punch, _name, origin in found if origin}
-    return claims.told((punch, name) for punch, name, _origin in found), made
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What was seen of a claim, and what stands beside it."""
+
+    told: list[Told]
+    origins: dict[int, Origin]  # how they were made, by observation
+    flags: list[Flag]
+    pictures: list[Evidence]  # of the shift's paper sheet, without their content
+
+
+def observed(claim: Claim | None) -> Observed:
+    """All of it in one question: an observation comes again beside each flag and each picture, which are few."""
+    if claim is None:
+        return Observed([], {}, [], [])
+    beside = claims.recorded(claim.id).outerjoin(Origin, Origin.punch_id == Punch.id)
+    beside = beside.outerjoin(Flag, Flag.claim_id == Punch.claim_id)
+    beside = beside.outerjoin(Evidence, Evidence.shift_id == claim.shift_id).add_columns(Origin, Flag, Evidence)
+    seen: dict[int, tuple[Punch, str]] = {}
+    made: dict[int, Origin] = {}
+    flags_: dict[int, Flag] = {}
+    pictures: dict[int, Evidence] = {}
+    asked: Any = db.session.execute(beside.options(joinedload(Origin.tablet), joinedload(Flag.looked_by)))
+    for punch, name, origin, flag, picture in asked:
+        seen[punch.id] = punch, name
+        for kept, key, row in ((made, punch, origin), (flags_, flag, flag), (pictures, picture, picture)):
+            if row:
+                kept[key.id] = row
+    oldest_first = [flags_[id] for id in sorted(flags_)], [pictures[id] for id in sorted(pictures)]
+    return Observed(claims.told(seen.values()), made, *oldest_first)
 
 
 def used(receipt_hash: str) -> Punch | None:

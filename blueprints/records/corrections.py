@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import literal, or_, select
+from sqlalchemy import ColumnElement, false, literal, or_, select
 
 from blueprints.identity import actions as identity
 from blueprints.identity import queries as identities
@@ -35,7 +35,8 @@ from core.refusal import Barred, Refusal, is_said
 
 ON_CORRECTED: list[Callable[[int, datetime], None]] = []  # areas to the right that must know: the entry, and when
 ON_DECIDED: list[Callable[[Correction, Actor, datetime], None]] = []  # the same for each decision on a proposal
-BARS: list[Callable[[Correction, Actor], bool]] = []  # whether somebody has a part in it that only they know of
+BARS: list[Callable[[int, int], ColumnElement[bool]]] = []
+# Whether an account has a part in a correction that only who is asked knows of, as a column of a larger question.
 
 
 def propose(
@@ -168,7 +169,7 @@ def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor)
     seen = _seen(correction, record, actor)
     if seen.is_recorder:
         return Bar.RECORDER
-    if seen.is_second or any(has_part(correction, actor) for has_part in BARS):
+    if seen.is_second or seen.has_part:
         return Bar.INVOLVED
     high = queries.reaches_down(actor, organization, _levels_up(correction, seen, organization))
     return None if high else Bar.TOO_LOW
@@ -182,6 +183,7 @@ class _Seen:
     is_second: bool  # whether who decides may be its owner or who proposed this, by a second account
     worth: int
     day: int  # minutes that stand for the person on that day
+    has_part: bool  # that somebody else of BARS knows of
 
 
 def _seen(correction: Correction, record: ServiceRecord, actor: Actor) -> _Seen:
@@ -190,7 +192,9 @@ def _seen(correction: Correction, record: ServiceRecord, actor: Actor) -> _Seen:
     proposed = literal(correction.author_id).in_(identities.second_accounts_of(me))
     second = or_(queries.is_owners(me), proposed)
     waits, counts = queries.standing_on(record.volunteer_id, record.served_on)
-    facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts).select_from(ServiceRecord)
+    part = or_(false(), *(has_part(correction.id, me) for has_part in BARS))
+    facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts, part)
+    facts = facts.select_from(ServiceRecord)
     return _Seen(*db.session.execute(facts.where(ServiceRecord.id == record.id)).one())
 
 

@@ -183,7 +183,7 @@ def _decided(record: ServiceRecord) -> ResponseReturnValue:
 def _record_page(record_id: int, form: Form) -> Response:
     """One entry with everything; the form that was refused keeps its words."""
     judged = _opened_or_404(record_id, *Role)
-    record, whole = judged.record, entry.whole(judged.record)
+    record, whole = judged.record, entry.whole(judged.record, was_tried=judged.was_tried)
     return respond(
         "records/record.html",
         whole=whole,

@@ -6,12 +6,13 @@ from datetime import datetime
 from blueprints.claims import queries as attendance
 from blueprints.claims.queries import Attendance, Told
 from blueprints.kiosk import queries as kiosk
-from blueprints.kiosk.models import Origin
+from blueprints.kiosk.models import Flag, Origin
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
 from blueprints.records import queries
 from blueprints.records.models import WAITS, Correction, CorrectionState, Deed, RecordState, ServiceRecord
 from blueprints.records.queries import Line, Proposed, Reckoning, Refused
+from blueprints.rollcall.models import Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Whole:
     reckoning: Reckoning | None
     told: list[Told]
     origins: dict[int, Origin]  # how they were made, by observation
+    flags: list[Flag]  # what is odd about the attendance
+    pictures: list[Evidence]  # of the paper sheet
     history: tuple[Step, ...]
     decider: Organization | None  # who has to act, if it waits
     followed_by: int | None  # the entry that came after this one was returned
@@ -44,26 +47,28 @@ class Whole:
         return next(waits, None)
 
 
-def whole(record: ServiceRecord) -> Whole:
-    """Read everything there is about one entry."""
-    told, origins = kiosk.told_with_origins(record.claim_id) if record.claim_id else ([], {})
+def whole(record: ServiceRecord, *, was_tried: bool = True) -> Whole:
+    """Read everything there is about one entry; attempts only if something `was_tried`."""
+    observed = kiosk.observed(record.claim)
     lines, corrected = queries.ledger_of(record)
-    seen = attendance.attendance_then(told, record.handed_in_at)
+    seen = attendance.attendance_then(observed.told, record.handed_in_at)
     shift = record.claim.shift if record.claim else None
     return Whole(
         record,
         shift,
         seen,
         queries.reckoning(seen, shift) if shift else None,
-        told,
-        origins,
+        observed.told,
+        observed.origins,
+        observed.flags,
+        observed.pictures,
         _history(record),
         queries.confirming_organization(record) if record.state in WAITS else None,
         queries.follower(record) if record.state is RecordState.RETURNED else None,
         sum(line.entry.minutes for line in lines) if lines else record.minutes,
         lines,
         corrected,
-        queries.refused_on(record),
+        queries.refused_on(record) if was_tried else [],
     )
 
 

@@ -523,6 +523,7 @@ class Known:
     is_flagged: bool
     count: HeadCount | None  # what was counted on the spot, if it differs
     is_disputed: bool
+    was_tried: bool  # whether something about it was refused
 
 
 def judging(records: Select[ServiceRecord], account_id: int = 0) -> Select[Any]:
@@ -534,7 +535,7 @@ def judging(records: Select[ServiceRecord], account_id: int = 0) -> Select[Any]:
     return (
         records.outerjoin(claim, claim.id == ServiceRecord.claim_id)
         .outerjoin(HeadCount, (HeadCount.id == latest) & (HeadCount.counted != HeadCount.in_system))
-        .add_columns(*beside, HeadCount, is_disputed())
+        .add_columns(*beside, HeadCount, is_disputed(), was_refused())
     )
 
 
@@ -893,6 +894,14 @@ class Refused:
 
     attempt: RefusedAttempt
     by: str
+
+
+def was_refused() -> ColumnElement[bool]:
+    """Whether there is something for `refused_on`, as a column of a question for entries."""
+    its = (RefusedAttempt.subject == ENTRY) & (RefusedAttempt.subject_id == ServiceRecord.id)
+    before = (RefusedAttempt.subject == ATTENDANCE) & (RefusedAttempt.subject_id == ServiceRecord.claim_id)
+    tried = select(RefusedAttempt.id)
+    return or_(tried.where(its).exists(), tried.where(before).exists())
 
 
 def refused_on(record: ServiceRecord) -> list[Refused]:

@@ -33,6 +33,8 @@ class Entry:
     marks: tuple[Mark, ...]
     barred: str | None  # why this person may not decide on it
     count: HeadCount | None = None  # what was counted on the spot, if it differs
+    is_disputed: bool = False
+    was_tried: bool = False  # whether something about it was refused
 
     @property
     def is_plain(self) -> bool:
@@ -125,7 +127,7 @@ def _entries(records: Select[ServiceRecord], actor: Actor) -> list[Entry]:
 def _entry(record: ServiceRecord, known: queries.Known, actor: Actor) -> Entry:
     barred = barred_because(record, actor, known)
     barred = barred or (queries.disputed_words() if known.is_disputed else None)
-    return Entry(record, queries.marks_of(record, known), barred, known.count)
+    return Entry(record, queries.marks_of(record, known), barred, known.count, known.is_disputed, known.was_tried)
 
 
 def barred_because(record: ServiceRecord, actor: Actor, known: queries.Known) -> str | None:
