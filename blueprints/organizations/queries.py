@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, Select, false, or_, select
+from sqlalchemy import ColumnElement, Select, false, func, or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, Setting
@@ -17,6 +17,12 @@ def limit(name: Limit) -> int:
 def limits() -> dict[Limit, int]:
     """Every number of the rules as it holds in this city, in one query; a page asks it once."""
     return once("rengang.limits", _limits)
+
+
+def limit_beside(name: Limit) -> ColumnElement[int]:
+    """The same number as a column of a larger question."""
+    own = select(Setting.value).where(Setting.name == name.value).scalar_subquery()
+    return func.coalesce(own, DEFAULTS[name][0])
 
 
 _setting = Setting.__table__.c

@@ -14,7 +14,7 @@ from blueprints.identity.models import Leaving, Volunteer
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
-from blueprints.organizations.models import Organization
+from blueprints.organizations.models import Limit, Organization
 from blueprints.records import actions as records
 from blueprints.records import ledger, queries
 from blueprints.records.models import (
@@ -183,6 +183,8 @@ class _Seen:
     is_second: bool  # whether who decides may be its owner or who proposed this, by a second account
     worth: int
     day: int  # minutes that stand for the person on that day
+    daily: int  # hours of a day that the level above approves
+    daily_higher: int  # and the level above that
     has_part: bool  # that somebody else of BARS knows of
 
 
@@ -193,7 +195,8 @@ def _seen(correction: Correction, record: ServiceRecord, actor: Actor) -> _Seen:
     second = or_(queries.is_owners(me), proposed)
     waits, counts = queries.standing_on(record.volunteer_id, record.served_on)
     part = or_(false(), *(has_part(correction.id, me) for has_part in BARS))
-    facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts, part)
+    long, longer = map(organizations.limit_beside, (Limit.DAILY_HOURS, Limit.DAILY_HOURS_HIGHER))
+    facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts, long, longer, part)
     facts = facts.select_from(ServiceRecord)
     return _Seen(*db.session.execute(facts.where(ServiceRecord.id == record.id)).one())
 
@@ -225,7 +228,8 @@ def _levels_up(correction: Correction, seen: _Seen, organization: Organization) 
     if correction.minutes <= seen.worth:
         return 0
     day = seen.day - seen.worth + correction.minutes
-    long = queries.levels_up(day, organization, organizations.limits())
+    limits = {Limit.DAILY_HOURS: seen.daily, Limit.DAILY_HOURS_HIGHER: seen.daily_higher}
+    long = queries.levels_up(day, organization, limits)
     return min(max(1, long), len(organization.ancestors))
 
 

@@ -74,6 +74,7 @@ def test_one_that_counts_and_is_to_be_corrected(
     actions.confirm_marked(rich.id, world.wu, reason="都对，问过在场的人。", now=DONE)
     corrections.propose(rich.id, 110, world.chen, reason="走得更晚，问过他。", now=DONE)
     assert asked(client, deciders.zhu.account_id, rich) <= MOST
+    tried(rich, world)
     disputed(rich, world.lin)
     assert asked(client, deciders.zhu.account_id, rich) <= MOST
 
