@@ -85,7 +85,9 @@ def test_the_sheet_of_a_shift_has_everybody_and_leaves_out_what_was_returned(as_
 
 
 def test_before_anything_is_handed_in_the_sheet_says_so(as_, world, shift):
-    assert "Nothing to print yet" in as_(world.chen).get(f"/desk/shifts/{shift.id}/record-sheet").text
+    page = as_(world.chen).get(f"/desk/shifts/{shift.id}/record-sheet").text
+    assert "Nothing to print yet" in page
+    assert page.count("<h1") == 1
 
 
 def test_nobody_prints_what_is_not_theirs(as_, world, shift, record):
