@@ -834,9 +834,13 @@ class Filled:
 
 
 def filled(wanted: Select[ServiceRecord]) -> list[Filled]:
-    """These entries with all that the record form says of them; three questions for any number."""
-    found = list(db.session.scalars(wanted.options(*WHOLE, *DOERS)))
-    ids = [record.id for record in found]
+    """These entries with all that the record form says of them; five questions for any number.
+
+    Which ones is asked first: a search that brings everything about them along is more than a planner sees through.
+    """
+    ids = list(db.session.scalars(wanted.with_only_columns(ServiceRecord.id)))
+    whole = select(ServiceRecord).where(ServiceRecord.id.in_(ids)).options(*WHOLE, *DOERS)
+    found = sorted(db.session.scalars(whole), key=lambda record: ids.index(record.id))
     counts, recorded, corrected = worth(ids), _recorder_names(ids), _agreed(ids)
     return [
         Filled(
