@@ -836,12 +836,13 @@ class Filled:
 def filled(wanted: Select[ServiceRecord]) -> list[Filled]:
     """These entries with all that the record form says of them; five questions for any number.
 
-    Which ones is asked first: a search that brings everything about them along is more than a planner sees through.
+    Which ones is asked first, and who did something with them apart: all of it in one question is more than a planner
+    of PostgreSQL sees through.
     """
     ids = list(db.session.scalars(wanted.with_only_columns(ServiceRecord.id)))
-    whole = select(ServiceRecord).where(ServiceRecord.id.in_(ids)).options(*WHOLE, *DOERS)
+    whole = select(ServiceRecord).where(ServiceRecord.id.in_(ids)).options(*WHOLE)
     found = sorted(db.session.scalars(whole), key=lambda record: ids.index(record.id))
-    counts, recorded, corrected = worth(ids), _recorder_names(ids), _agreed(ids)
+    counts, recorded, corrected = worth(ids), _recorder_names(found), _agreed(ids)
     return [
         Filled(
             record,
@@ -859,11 +860,20 @@ def standing_of_shift(shift_id: int) -> Select[ServiceRecord]:
     return mine.where(ServiceRecord.state != RecordState.RETURNED).order_by(Claim.place, ServiceRecord.id)
 
 
-def _recorder_names(record_ids: Sequence[int]) -> dict[int, list[str]]:
-    named = select(Recorder.record_id, Account.name).join(Account, Account.id == Recorder.account_id)
+def _recorder_names(records: Sequence[ServiceRecord]) -> dict[int, list[str]]:
+    """The names of who recorded each of these entries. Everybody else who did something with them is read along, so
+    that an entry finds them in the session."""
+    mine = (Recorder.account_id == Account.id) & Recorder.record_id.in_([of.id for of in records])
+    doers = [(of.handed_in_by_id, of.confirmed_by_id, of.approved_by_id, of.returned_by_id) for of in records]
+    named = select(Account, Recorder.record_id).outerjoin(Recorder, mine).order_by(Recorder.id)
+    wanted = named.where(or_(Recorder.id.is_not(None), Account.id.in_({id for ids in doers for id in ids if id})))
     found: dict[int, list[str]] = {}
-    for record_id, name in db.session.execute(named.where(Recorder.record_id.in_(record_ids)).order_by(Recorder.id)):
-        found.setdefault(record_id, []).append(name)
+    known = db.session.execute(wanted).all()
+    for account, record_id in known:
+        if record_id:
+            found.setdefault(record_id, []).append(account.name)
+    for of in records:  # while all of them are held
+        _doers = of.handed_in_by, of.confirmed_by, of.approved_by, of.returned_by
     return found
 
 
