@@ -14,6 +14,7 @@ from blueprints.identity.models import Account, Gender, Grant, SecondFactor, Ses
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Organization, OrganizationKind
 from blueprints.posts.models import Category, Post, PostState, RiskLevel, Shift, ShiftState
+from blueprints.records.models import Recorder
 from core import vault
 from core.actor import Actor, Role
 from core.db import Base, db
@@ -32,6 +33,11 @@ def saved(row: R) -> R:
     db.session.add(row)
     db.session.commit()
     return row
+
+
+def recorders_of(record_id: int) -> set[int]:
+    """The accounts that recorded part of an entry."""
+    return set(db.session.scalars(db.select(Recorder.account_id).where(Recorder.record_id == record_id)))
 
 
 def make_organization(

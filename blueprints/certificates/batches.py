@@ -37,7 +37,7 @@ from core import audit, clock
 from core.actor import Actor, Role
 from core.db import db, lock, reading
 from core.i18n import _, lazy
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 from core.tables import Csv
 from core.words import say
 
@@ -156,7 +156,7 @@ def issue(batch_id: int, actor: Actor, *, address: str, now: datetime) -> Certif
 
 def decline(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> CertificateBatch:
     """Issue none of them, and say why; whoever put the list together may take it back like this, too."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why, so that whoever put the list together can do something about it."), "reason")
     batch = _decided(batch_id, actor, now, BatchState.DECLINED, Role.CLERK)
     batch.reason = reason

@@ -99,7 +99,7 @@ def _stands(last: Dispute) -> bool:
 
 
 def _refuse_unclear(record: ServiceRecord, words: str, minutes: int | None) -> None:
-    if not words:
+    if not is_said(words):
         raise Refusal(_("Please say what is wrong, so that whoever decides can look into it."), "words")
     if minutes is None:
         return
@@ -124,7 +124,7 @@ def withdraw(dispute_id: int, actor: Actor, *, now: datetime) -> Dispute:
 def appeal(dispute_id: int, actor: Actor, *, words: str, now: datetime) -> Dispute:
     """The owner does not accept a rejection: the level above whoever rejected decides, and for good."""
     dispute, record = _own(dispute_id, actor)
-    if not words:
+    if not is_said(words):
         raise Refusal(_("Please say why the answer is not right."), "words")
     if dispute.state is DisputeState.REJECTED and clock.today(now) > (dispute.appeal_until or clock.today(now)):
         raise Refusal(_("The time to appeal has ended. If something new has come up, please ask the level above."))

@@ -30,7 +30,7 @@ from core import audit, clock, vault, workdays
 from core.actor import Actor
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Refusal
+from core.refusal import Refusal, is_said
 
 CODE = 16  # characters: 77 bits
 
@@ -167,7 +167,7 @@ def _judged(report_id: int, actor: Actor, state: ReportState, own: bool = False)
 
 
 def _require_words(answer: str) -> None:
-    if not answer:
+    if not is_said(answer):
         raise Refusal(_("Please say what you found; whoever reported it reads this."), "answer")
 
 

@@ -33,7 +33,7 @@ from core import audit
 from core.actor import Actor
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 S = ImportState
 KEPT_FOR = timedelta(days=30)
@@ -130,7 +130,7 @@ def approve(batch_id: int, actor: Actor, *, now: datetime) -> ImportBatch:
 
 def decline(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> ImportBatch:
     """Say no to the whole file, and why."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why, so that whoever handed it in can mend it."), "reason")
     batch = _decided(batch_id, actor)
     _move(batch, S.DECLINED)
@@ -142,7 +142,7 @@ def decline(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> Impor
 
 def undo(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> ImportBatch:
     """Take a whole batch back, as long as none of its hours counts; afterwards entries are corrected one by one."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why the import is taken back."), "reason")
     batch = lock(ImportBatch, batch_id)
     organization = db.session.get_one(Organization, batch.organization_id)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select, update
 
 from blueprints.identity import actions as identity
+from blueprints.identity import queries as people
 from blueprints.identity.actions import Departure
 from blueprints.identity.models import Leaving, Volunteer
 from blueprints.messages.actions import tell
@@ -22,7 +23,7 @@ from core import audit, clock, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 ERASED = "*"
 
@@ -34,7 +35,7 @@ def object_to(record_id: int, actor: Actor, *, words: str, now: datetime) -> Obj
         raise Refusal(_("The public notice of this entry is over."))
     if record.volunteer_id == actor.volunteer_id:
         raise Refusal(_("This is your own entry. Say on your record what is wrong with it."))
-    if not words:
+    if not is_said(words):
         raise Refusal(_("Please say what is not true and how you know it."), "words")
     if queries.objected_by(actor.account_id, [record_id]):
         raise Refusal(_("You have objected to this already, and you are told how it is decided."))
@@ -77,12 +78,22 @@ def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[
         return Bar.INVOLVED, _("You objected yourself, so another person decides.")
     if record.volunteer_id == actor.volunteer_id:
         return Bar.OWNER, _("These are your own minutes, so another person decides on them.")
-    involved = recorded.recorders([record.id])[record.id] | {record.confirmed_by_id, record.approved_by_id}
-    if actor.account_id in involved:
-        return Bar.INVOLVED, _("You have a part in this entry, so another person decides on it.")
+    if _has_part(objection, record, actor):
+        return Bar.INVOLVED, _(
+            "You have a part in this entry, or your account has the name or mail address of somebody who has, so "
+            "another person decides on it."
+        )
     if not recorded.reaches_down(actor, organization, min(1, len(organization.ancestors))):
         return Bar.TOO_LOW, _("A confirmer of the level above decides on this.")
     return None
+
+
+def _has_part(objection: Objection, record: ServiceRecord, actor: Actor) -> bool:
+    """Whether this person, also by a second account, recorded, owns or decided on the entry, or objected to it."""
+    known = recorded.known_of(record, actor.account_id)
+    deciders = {id for id in (record.confirmed_by_id, record.approved_by_id) if id}
+    second = people.same_people(deciders | {objection.by_id}, [actor.account_id])
+    return known.is_recorder or known.is_second or actor.account_id in deciders or bool(second)
 
 
 def _judged(objection_id: int, actor: Actor, answer: str) -> tuple[Objection, ServiceRecord]:
@@ -94,7 +105,7 @@ def _judged(objection_id: int, actor: Actor, answer: str) -> tuple[Objection, Se
         raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
     if barred := _barred(objection, record, actor):
         raise Barred(barred[1], Tried.SETTLE, barred[0], record)
-    if not answer:
+    if not is_said(answer):
         raise Refusal(_("Please give a reason: whoever objected reads it."), "answer")
     return objection, record
 

@@ -126,34 +126,6 @@ def recorders_of(claim_id: int) -> set[int]:
     return set(db.session.scalars(recorded)) | rollcall.observers_of(claim_id)
 
 
-def recorders(record_ids: Iterable[int]) -> dict[int, set[int]]:
-    """For each entry the accounts that may not confirm it because they recorded it, or may be a second account of
-    somebody who did: a confirmer of the same mail address, or of the same name and no other date of birth."""
-    ids = list(record_ids)
-    found: dict[int, set[int]] = {id: set() for id in ids}
-    themselves = select(Recorder.record_id, Recorder.account_id).where(Recorder.record_id.in_(ids))
-    both: Any = union_all(themselves, _twins(ids))
-    for record_id, account_id in db.session.execute(both):
-        found[record_id].add(account_id)
-    return found
-
-
-def _twins(record_ids: Sequence[int]) -> Any:
-    """Confirmers who may be the same person as a recorder of these entries."""
-    me, twin, mine, theirs = aliased(Account), aliased(Account), aliased(Volunteer), aliased(Volunteer)
-    same_birth = or_(mine.id.is_(None), theirs.id.is_(None), mine.birth_date == theirs.birth_date)
-    alike = or_((me.name == twin.name) & same_birth, func.lower(me.email) == func.lower(twin.email))
-    return (
-        select(Recorder.record_id, twin.id)
-        .join(me, me.id == Recorder.account_id)
-        .join(Grant, (Grant.role == Role.CONFIRMER) & Grant.revoked_at.is_(None) & (Grant.account_id != me.id))
-        .join(twin, twin.id == Grant.account_id)
-        .outerjoin(mine, mine.account_id == me.id)
-        .outerjoin(theirs, theirs.account_id == twin.id)
-        .where(Recorder.record_id.in_(record_ids), alike)
-    )
-
-
 def minutes_on(volunteer_id: int, day: date) -> int:
     """Everything that stands for the person on a local day, effective or not: what the daily limits look at."""
     waiting_, counting = standing_on(volunteer_id, day)
@@ -466,12 +438,6 @@ def is_held() -> ColumnElement[bool]:
 def held_among(record_ids: Iterable[int]) -> set[int]:
     """Which of these entries wait until something that was raised against them is decided."""
     some = select(ServiceRecord.id).where(ServiceRecord.id.in_(list(record_ids)), is_held())
-    return set(db.session.scalars(some))
-
-
-def disputed_among(record_ids: Iterable[int]) -> set[int]:
-    """Which of these entries are disputed."""
-    some = select(ServiceRecord.id).where(ServiceRecord.id.in_(list(record_ids)), is_disputed())
     return set(db.session.scalars(some))
 
 

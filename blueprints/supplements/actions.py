@@ -30,7 +30,7 @@ from core import audit, clock, display, pictures
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 MOST_PICTURES = 6
 MOST_OPEN = 10  # of one person at a time
@@ -138,7 +138,7 @@ def answer(supplement_id: int, actor: Actor, *, words: str, picture: bytes | Non
     supplement = _own(supplement_id, actor)
     if supplement.state is not SupplementState.ASKED:
         raise Refusal(_changed())
-    if not words:
+    if not is_said(words):
         raise Refusal(_("Please answer the question."), "words")
     _move(supplement, SupplementState.REQUESTED)
     supplement.answer = words
@@ -215,7 +215,7 @@ def want_more(supplement_id: int, actor: Actor, *, question: str, now: datetime)
 
 def decline(supplement_id: int, actor: Actor, *, reason: str, now: datetime) -> Supplement:
     """The organization does not vouch, and says why."""
-    if not reason:
+    if not is_said(reason):
         raise Refusal(_("Please say why, so that the person can understand it."), "words")
     supplement = _judged(supplement_id, actor, SupplementState.REQUESTED, SupplementState.ASKED)
     _decide(supplement, SupplementState.DECLINED, actor, reason, now)

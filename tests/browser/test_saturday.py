@@ -38,7 +38,7 @@ from tests.browser.person import Person
 from tests.browser.scenes import DESKTOP, PHONE, TABLET, found, offered, prepared
 from tests.browser.test_kiosk import paired, scanned
 from tests.browser.test_offline import is_live_again, marks, network, opens_the_roster, waits
-from tests.factories import BEFORE, HOUR, YANYU, World, sign_in
+from tests.factories import BEFORE, HOUR, YANYU, World, recorders_of, sign_in
 from tests.rollcall.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits, pytest.mark.slow]
@@ -354,7 +354,7 @@ def every_minute_is_right(day: Day) -> None:
             seen, shift = attendance.attendance(person.claim_id), db.session.get_one(Shift, _shift_of(record))
             assert queries.minutes_of(seen, shift) == person.minutes
             assert record.confirmed_by_id == day.world.wu.account_id
-            assert record.confirmed_by_id not in queries.recorders([record.id])[record.id]
+            assert record.confirmed_by_id not in recorders_of(record.id)
         _nothing_is_double_and_every_rule_holds()
         db.session.remove()
 

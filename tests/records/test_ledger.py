@@ -20,7 +20,7 @@ from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_attendance import END, MINUTE, mark, settle
 from tests.claims.test_claiming import actor_of, claim, kinds
-from tests.factories import HOUR, START, give, make_post, make_shift, make_staff, make_world
+from tests.factories import HOUR, START, give, make_post, make_shift, make_staff, make_world, recorders_of
 
 DONE = END + 5 * MINUTE
 
@@ -299,6 +299,6 @@ def test_no_attendance_is_ever_worth_more_than_was_observed_or_planned(moments, 
 
 
 def test_people_who_touch_are_people_who_are_named(world, record):
-    assert queries.recorders([record.id])[record.id] == {world.chen.account_id}
+    assert recorders_of(record.id) == {world.chen.account_id}
     assert queries.recorders_of(record.claim_id) == {world.chen.account_id}
     assert actor_of(world.lin).volunteer_id == record.volunteer_id

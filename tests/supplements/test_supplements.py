@@ -23,7 +23,18 @@ from core.actor import Role
 from core.db import db
 from core.refusal import Barred, Refusal
 from tests.claims.test_claiming import actor_of, kinds
-from tests.factories import BEFORE, HOUR, START, give, make_account, make_staff, make_volunteer, make_world, saved
+from tests.factories import (
+    BEFORE,
+    HOUR,
+    START,
+    give,
+    make_account,
+    make_staff,
+    make_volunteer,
+    make_world,
+    recorders_of,
+    saved,
+)
 from tests.records.test_entering import facts
 
 NOW = START + timedelta(days=5)
@@ -249,7 +260,7 @@ def test_what_a_clerk_states_waits_for_the_person(world, jiang):
     with pytest.raises(Barred, match="You stated this"):
         actions.vouch(made.id, world.chen, now=NOW)
     record_id = actions.vouch(made.id, jiang, now=NOW).record_id
-    assert recorded.recorders([record_id])[record_id] == {world.chen.account_id}
+    assert recorders_of(record_id) == {world.chen.account_id}
 
 
 def test_it_was_not_me_ends_it_and_the_clerk_hears_of_it(world):
