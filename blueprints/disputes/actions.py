@@ -126,7 +126,9 @@ def appeal(dispute_id: int, actor: Actor, *, words: str, now: datetime) -> Dispu
     dispute, record = _own(dispute_id, actor)
     if not is_said(words):
         raise Refusal(_("Please say why the answer is not right."), "words")
-    if dispute.state is DisputeState.REJECTED and clock.today(now) > (dispute.appeal_until or clock.today(now)):
+    if dispute.state is not DisputeState.REJECTED:
+        raise Refusal(_overtaken())
+    if clock.today(now) > (dispute.appeal_until or clock.today(now)):
         raise Refusal(_("The time to appeal has ended. If something new has come up, please ask the level above."))
     if record.state is RecordState.RETURNED:
         raise Refusal(_("This entry was returned to the station already, so it counts nowhere."))

@@ -437,6 +437,19 @@ def test_an_appeal_comes_in_time_or_not_at_all(world, deciders, record):
     assert appeal(made, world.lin, now=LATER + 21 * DAY).state is DisputeState.APPEALED
 
 
+@pytest.mark.parametrize("state", ["filed", "correcting", "accepted", "dismissed"])
+def test_only_what_was_rejected_is_appealed(world, deciders, record, state):
+    made = disputed(record, world.lin, minutes=90)
+    if state in ("correcting", "accepted"):
+        accept(made, deciders.xu, minutes=60 if state == "correcting" else 90)
+    if state == "dismissed":
+        reject(appeal(reject(made, deciders.xu), world.lin), deciders.feng)
+    assert made.state == state
+    with pytest.raises(Refusal, match="meanwhile"):
+        appeal(made, world.lin)
+    assert made.state == state
+
+
 def test_a_corrected_entry_says_something_new_and_may_be_disputed_again(world, deciders, record):
     made = reject(disputed(record, world.lin, NOT_ME), deciders.feng)
     proposed = corrections.propose(record.id, 60, deciders.zhu, reason="复核", now=LATER + HOUR)
