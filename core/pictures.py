@@ -1,13 +1,19 @@
 """Pictures that people send: judged by what they are, not by their name, and made anew without what a camera adds."""
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from io import BytesIO
 from threading import Lock
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, Response, abort, current_app, request
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column
+from werkzeug.datastructures import FileStorage
 
 from core import spreadsheets
+from core.db import Blob, db
 from core.i18n import _
 from core.refusal import Refusal
 
@@ -20,6 +26,42 @@ AROUND = 64 * 1024  # bytes of a form beside its file
 CONTENT_TYPE = "image/jpeg"
 _one_at_a_time = Lock()  # an open picture takes much memory
 V = TypeVar("V", bound=Callable[..., Any])
+
+
+class Picture:
+    """The columns of a model that keeps pictures: the content can be erased, that it was there stays."""
+
+    @declared_attr.directive
+    def __table_args__(self) -> Any:  # each table has checks of its own
+        return (
+            CheckConstraint("(content IS NULL) = (erased_at IS NOT NULL)", name="is_there_until_it_is_erased"),
+            CheckConstraint("size > 0", name="is_not_empty"),
+        )
+
+    content_type: Mapped[str] = mapped_column(String(40))
+    size: Mapped[int]  # bytes
+    sha256: Mapped[str] = mapped_column(String(64))
+    content: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
+    made_at: Mapped[datetime]
+    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+    erased_at: Mapped[datetime | None]
+
+
+P = TypeVar("P", bound=Picture)
+
+
+def keep(made: P, picture: bytes, kept: Sequence[P], most: int, by_id: int, *, now: datetime) -> P:
+    """Keep a picture in this new row, beside those `kept` already: the same one sent twice is kept once."""
+    digest = hashlib.sha256(picture).hexdigest()
+    if same := next((each for each in kept if each.sha256 == digest and not each.erased_at), None):
+        return same
+    if len(kept) >= most:
+        raise Refusal(_("There are %(count)d pictures already, that is enough.", count=len(kept)), "photo")
+    made.content_type, made.size, made.sha256, made.content = CONTENT_TYPE, len(picture), digest, picture
+    made.made_at, made.made_by_id = now, by_id
+    db.session.add(made)
+    db.session.flush()
+    return made
 
 
 def takes_pictures(view: V) -> V:
@@ -44,6 +86,21 @@ def _widen() -> None:
         request.max_content_length = current_app.config["PICTURE_BYTES"]
     if getattr(view, "takes_tables", False):
         request.max_content_length = spreadsheets.MOST_BYTES + AROUND
+
+
+def sent(photo: FileStorage | None) -> bytes | None:
+    """The picture that came with a form, made anew; None if there is none. Wrong ones are a Refusal of `photo`."""
+    return cleaned(photo.read()) if photo and photo.filename else None
+
+
+def shown(content: bytes | None) -> Response:
+    """A picture for those who may see it, kept by no browser and run by none; without one, as if it were not there."""
+    if content is None:
+        abort(404)
+    response = Response(content, content_type=CONTENT_TYPE)
+    response.headers["Cache-Control"] = "private, no-store"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 def cleaned(raw: bytes) -> bytes:

@@ -3,7 +3,6 @@
 Locks: the entry first, then the dispute; two people who decide are served one after the other.
 """
 
-import hashlib
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
@@ -150,17 +149,8 @@ def add_proof(dispute_id: int, picture: bytes, actor: Actor, *, now: datetime) -
 
 
 def _keep(dispute: Dispute, picture: bytes, actor: Actor, now: datetime) -> Proof:
-    digest = hashlib.sha256(picture).hexdigest()
-    kept = queries.proofs(dispute.id)
-    if same := next((each for each in kept if each.sha256 == digest and not each.erased_at), None):
-        return same
-    if len(kept) >= queries.MOST_PROOFS:
-        raise Refusal(_("There are %(count)d pictures already, that is enough.", count=len(kept)), "photo")
-    made = Proof(dispute_id=dispute.id, content_type=pictures.CONTENT_TYPE, size=len(picture), sha256=digest)
-    made.content, made.made_at, made.made_by_id = picture, now, actor.account_id
-    db.session.add(made)
-    db.session.flush()
-    return made
+    made, kept = Proof(dispute_id=dispute.id), queries.proofs(dispute.id)
+    return pictures.keep(made, picture, kept, queries.MOST_PROOFS, actor.account_id, now=now)
 
 
 def _own(dispute_id: int, actor: Actor) -> tuple[Dispute, ServiceRecord]:

@@ -8,11 +8,10 @@ from flask.typing import ResponseReturnValue
 from blueprints.disputes import actions, queries
 from blueprints.disputes.forms import AcceptanceForm, RejectionForm
 from blueprints.disputes.models import Dispute, DisputeState
-from blueprints.disputes.routes import shown
 from blueprints.identity.access import actor, staff
 from blueprints.records import witness
 from blueprints.records.models import Tried
-from core import clock
+from core import clock, pictures
 from core.actor import Role
 from core.db import reading
 from core.forms import Form
@@ -104,7 +103,7 @@ def _decide(dispute_id: int, form: Form, act: Callable[[], str]) -> ResponseRetu
 @bp.get("/desk/dispute-proofs/<int:proof_id>")
 @staff(CONFIRMER)
 def show_proof(proof_id: int) -> ResponseReturnValue:
-    return shown(queries.proof_of(proof_id, queries.within(actor().reach(CONFIRMER))))
+    return pictures.shown(queries.proof_of(proof_id, queries.within(actor().reach(CONFIRMER))))
 
 
 def _dispute_or_404(dispute_id: int) -> tuple[Dispute, int]:

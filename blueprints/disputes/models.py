@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from blueprints.identity.models import Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.records.models import Correction, ServiceRecord
-from core.db import Base, Blob
+from core.db import Base
+from core.pictures import Picture
 
 
 class DisputeKind(StrEnum):
@@ -150,23 +151,12 @@ class Step(Base):
     words: Mapped[str] = mapped_column(String(400), default="")
 
 
-class Proof(Base):
+class Proof(Picture, Base):
     """A picture that the owner gives for a dispute. Its content can be erased; that it was there stays."""
 
     __tablename__ = "dispute_proof"
-    __table_args__ = (
-        CheckConstraint("(content IS NULL) = (erased_at IS NOT NULL)", name="is_there_until_it_is_erased"),
-        CheckConstraint("size > 0", name="is_not_empty"),
-    )
 
     dispute_id: Mapped[int] = mapped_column(ForeignKey("dispute.id"), index=True)
-    content_type: Mapped[str] = mapped_column(String(40))
-    size: Mapped[int]  # bytes
-    sha256: Mapped[str] = mapped_column(String(64))
-    content: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
-    made_at: Mapped[datetime]
-    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    erased_at: Mapped[datetime | None]
 
 
 # --- registrations that their person knows nothing of -----------------------------------------------------------

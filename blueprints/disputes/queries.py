@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, false, func, literal, or_, select, union_all
-from sqlalchemy.orm import aliased, contains_eager, undefer
+from sqlalchemy.orm import aliased, contains_eager
 
 from blueprints.disputes.models import OPEN, WAITS, Dispute, DisputeKind, DisputeState, Proof, Step
 from blueprints.identity import queries as identity
@@ -309,11 +309,10 @@ def proofs(dispute_id: int) -> list[Proof]:
     return list(db.session.scalars(select(Proof).where(Proof.dispute_id == dispute_id).order_by(Proof.id)))
 
 
-def proof_of(proof_id: int, disputes: Select[Dispute]) -> Proof | None:
-    """A picture with its content, if it belongs to one of these disputes and is still there."""
+def proof_of(proof_id: int, disputes: Select[Dispute]) -> bytes | None:
+    """A picture, if it belongs to one of these disputes and is still there."""
     ids = disputes.with_only_columns(Dispute.id).order_by(None)
-    kept = select(Proof).where(Proof.id == proof_id, Proof.content.is_not(None), Proof.dispute_id.in_(ids))
-    return db.session.scalar(kept.options(undefer(Proof.content)))
+    return db.session.scalar(select(Proof.content).where(Proof.id == proof_id, Proof.dispute_id.in_(ids)))
 
 
 def old_proofs(now: datetime) -> Select[int]:

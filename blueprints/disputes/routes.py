@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.disputes import actions, queries
 from blueprints.disputes.forms import AppealForm, DisputeForm, ProofForm
-from blueprints.disputes.models import Dispute, DisputeKind, Proof
+from blueprints.disputes.models import Dispute, DisputeKind
 from blueprints.identity.access import actor, volunteer_only
 from blueprints.records import queries as records
 from blueprints.records.models import ServiceRecord
@@ -57,16 +57,10 @@ def file_dispute(record_id: int) -> ResponseReturnValue:
 
 
 def _filed(record_id: int, form: DisputeForm) -> ResponseReturnValue:
-    said = {"words": form.words.data or "", "minutes": form.minutes.data, "picture": picture_of(form)}
+    said = {"words": form.words.data or "", "minutes": form.minutes.data, "picture": pictures.sent(form.photo.data)}
     made = actions.file(record_id, DisputeKind(form.kind.data), actor(), **said, now=clock.now())
     flash(_("Your dispute is filed. This page shows who decides and by when."), "success")
     return see_other(url_for(".my_dispute", dispute_id=made.id))
-
-
-def picture_of(form: DisputeForm | ProofForm) -> bytes | None:
-    """The picture that was sent along, made anew; None if there is none."""
-    sent = form.photo.data
-    return pictures.cleaned(sent.read()) if sent and sent.filename else None
 
 
 # --- following it -------------------------------------------------------------------------------------------
@@ -125,7 +119,7 @@ def add_proof(dispute_id: int) -> ResponseReturnValue:
     form = ProofForm()
 
     def act() -> object:
-        return actions.add_proof(dispute_id, picture_of(form) or b"", actor(), now=clock.now())
+        return actions.add_proof(dispute_id, pictures.sent(form.photo.data) or b"", actor(), now=clock.now())
 
     return _done(dispute_id, form, _("The picture is added."), act)
 
@@ -145,17 +139,7 @@ def _done(dispute_id: int, form: Form, words: str, act: Callable[[], object]) ->
 @bp.get("/me/dispute-proofs/<int:proof_id>")
 @volunteer_only
 def my_proof(proof_id: int) -> ResponseReturnValue:
-    return shown(queries.proof_of(proof_id, queries.of_owner(actor().account_id)))
-
-
-def shown(kept: Proof | None) -> Response:
-    """A picture for those who may see it, kept by no browser."""
-    if kept is None:
-        abort(404)
-    response = Response(kept.content, content_type=kept.content_type)
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return pictures.shown(queries.proof_of(proof_id, queries.of_owner(actor().account_id)))
 
 
 def _record_or_404(record_id: int) -> ServiceRecord:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, union_all
-from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload, undefer
+from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.inspections.models import (
@@ -326,11 +326,9 @@ def request_within(request_id: int, paths: Sequence[str]) -> CheckRequest | None
 
 def picture_within(answer_id: int, paths: Sequence[str], above_paths: Sequence[str]) -> bytes | None:
     """A picture, for the organization that sent it and for those who check it."""
-    shown = select(CheckAnswer).join(CheckRequest, CheckRequest.id == CheckAnswer.request_id)
-    there = shown.join(CheckRequest.organization).where(CheckAnswer.id == answer_id, CheckAnswer.size > 0)
-    may = or_(organizations.under(paths), above(above_paths))
-    found = db.session.scalar(there.where(may).options(undefer(CheckAnswer.picture)))
-    return found.picture if found else None
+    kept = select(CheckAnswer.picture).join(CheckRequest, CheckRequest.id == CheckAnswer.request_id)
+    there = kept.join(CheckRequest.organization).where(CheckAnswer.id == answer_id)
+    return db.session.scalar(there.where(or_(organizations.under(paths), above(above_paths))))
 
 
 def staff_of(organization_id: int) -> list[int]:

@@ -45,9 +45,7 @@ def answer_request(request_id: int) -> ResponseReturnValue:
 
 
 def _answered(request_id: int, form: AnswerForm) -> ResponseReturnValue:
-    sent = form.photo.data.read() if form.photo.data and form.photo.data.filename else b""
-    picture = pictures.cleaned(sent) if sent else None
-    actions.answer(request_id, form.words.data or "", picture, actor(), now=clock.now())
+    actions.answer(request_id, form.words.data or "", pictures.sent(form.photo.data), actor(), now=clock.now())
     flash(_("Your answer is sent to those who check."), "success")
     return see_other(url_for(".show_request", request_id=request_id))
 
@@ -55,11 +53,7 @@ def _answered(request_id: int, form: AnswerForm) -> ResponseReturnValue:
 @bp.get("/desk/check-pictures/<int:answer_id>")
 @staff()
 def show_picture(answer_id: int) -> ResponseReturnValue:
-    found = queries.picture_within(answer_id, _reach(), actor().reach(*actions.LOOKERS)) or abort(404)
-    response = Response(found, content_type=pictures.CONTENT_TYPE)
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return pictures.shown(queries.picture_within(answer_id, _reach(), actor().reach(*actions.LOOKERS)))
 
 
 def _request_page(request_id: int, form: AnswerForm) -> Response:

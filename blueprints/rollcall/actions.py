@@ -1,7 +1,6 @@
 """What was seen without a network is entered when it arrives, once, in the order it happened, through the same rules
 as a tap online; what does not fit is kept for a person to decide. Claims are locked by id before anything else."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -230,14 +229,9 @@ def keep_picture(shift_id: int, picture: bytes, actor: Actor, *, now: datetime) 
     shift = lock(Shift, shift_id)
     organization = _require(actor, shift)
     kept = queries.evidence_on([shift.id]).get(shift.id, [])
-    digest = hashlib.sha256(picture).hexdigest()
-    if same := next((each for each in kept if each.sha256 == digest and not each.erased_at), None):
-        return same
-    if len(kept) >= MOST_PICTURES:
-        raise Refusal(_("There are %(count)d photos of this sheet already, that is enough.", count=len(kept)), "photo")
-    made = Evidence(shift_id=shift.id, content_type=pictures.CONTENT_TYPE, size=len(picture), sha256=digest)
-    made.content, made.made_at, made.made_by_id = picture, now, actor.account_id
-    db.session.add(made)
+    made = pictures.keep(Evidence(shift_id=shift.id), picture, kept, MOST_PICTURES, actor.account_id, now=now)
+    if made in kept:
+        return made
     audit.note("picture kept", made, actor_id=actor.account_id, now=now, organization_id=organization.id)
     return made
 

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from blueprints.claims.models import Act, Claim
 from blueprints.posts.models import Shift
-from core.db import Base, Blob
+from core.db import Base
+from core.pictures import Picture
 
 
 class OfflineState(StrEnum):
@@ -57,22 +58,11 @@ class OfflineAct(Base):
     claim: Mapped[Claim | None] = relationship(lazy="raise_on_sql")
 
 
-class Evidence(Base):
+class Evidence(Picture, Base):
     """A picture that proves something entered afterwards. Its content can be erased; that it was there stays."""
 
     __tablename__ = "evidence"
-    __table_args__ = (
-        CheckConstraint("(content IS NULL) = (erased_at IS NOT NULL)", name="is_there_until_it_is_erased"),
-        CheckConstraint("size > 0", name="is_not_empty"),
-    )
 
     shift_id: Mapped[int] = mapped_column(ForeignKey("shift.id"), index=True)
-    content_type: Mapped[str] = mapped_column(String(40))
-    size: Mapped[int]  # bytes
-    sha256: Mapped[str] = mapped_column(String(64))
-    content: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
-    made_at: Mapped[datetime]
-    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    erased_at: Mapped[datetime | None]
 
     shift: Mapped[Shift] = relationship(lazy="raise_on_sql")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, false, func, or_, select
-from sqlalchemy.orm import aliased, joinedload, undefer
+from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.claims import queries as claims
 from blueprints.claims.models import Act, Claim, Punch
@@ -128,8 +128,7 @@ def old_pictures(now: datetime) -> Select[int]:
     return over.where(Evidence.erased_at.is_(None), Shift.ends_at < now - KEPT)
 
 
-def picture_within(evidence_id: int, paths: Iterable[str]) -> Evidence | None:
-    """A picture with its content, if its shift lies within these subtrees and nobody on it asked to be forgotten."""
-    found = select(Evidence).join(Evidence.shift).join(Shift.post).join(Post.organization)
-    there = found.where(Evidence.id == evidence_id, Evidence.content.is_not(None), organizations.under(paths))
-    return db.session.scalar(there.options(undefer(Evidence.content)))
+def picture_within(evidence_id: int, paths: Iterable[str]) -> bytes | None:
+    """A picture, if its shift lies within these subtrees and nobody on it asked to be forgotten."""
+    found = select(Evidence.content).join(Evidence.shift).join(Shift.post).join(Post.organization)
+    return db.session.scalar(found.where(Evidence.id == evidence_id, organizations.under(paths)))

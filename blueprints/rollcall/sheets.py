@@ -95,11 +95,7 @@ def _photo_kept(shift_id: int, form: PhotoForm) -> ResponseReturnValue:
 @staff(Role.CLERK, Role.CONFIRMER)
 def show_picture(evidence_id: int) -> ResponseReturnValue:
     paths = actor().reach(Role.CLERK, Role.CONFIRMER)
-    kept = queries.picture_within(evidence_id, paths) or abort(404)
-    response = Response(kept.content, content_type=kept.content_type)
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return pictures.shown(queries.picture_within(evidence_id, paths))
 
 
 # --- its rows -----------------------------------------------------------------------------------------------

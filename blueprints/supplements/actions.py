@@ -3,7 +3,6 @@
 Whoever states it decides nothing, neither does a second account of theirs; whoever vouched does not approve.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -107,17 +106,8 @@ def _refuse_late(facts: Facts, now: datetime) -> None:
 
 
 def _add(supplement: Supplement, picture: bytes, actor: Actor, now: datetime) -> SupplementPicture:
-    digest = hashlib.sha256(picture).hexdigest()
-    kept = queries.pictures(supplement.id)
-    if same := next((each for each in kept if each.sha256 == digest and not each.erased_at), None):
-        return same
-    if len(kept) >= MOST_PICTURES:
-        raise Refusal(_("There are %(count)d pictures already, that is enough.", count=len(kept)), "photo")
-    made = SupplementPicture(supplement_id=supplement.id, content_type=pictures.CONTENT_TYPE, sha256=digest)
-    made.size, made.content, made.made_at, made.made_by_id = len(picture), picture, now, actor.account_id
-    db.session.add(made)
-    db.session.flush()
-    return made
+    made, kept = SupplementPicture(supplement_id=supplement.id), queries.pictures(supplement.id)
+    return pictures.keep(made, picture, kept, MOST_PICTURES, actor.account_id, now=now)
 
 
 # --- the person -----------------------------------------------------------------------------------------------

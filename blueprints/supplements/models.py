@@ -10,7 +10,8 @@ from blueprints.identity.models import Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
 from blueprints.records.models import ServiceRecord
-from core.db import Base, Blob
+from core.db import Base
+from core.pictures import Picture
 
 
 class SupplementState(StrEnum):
@@ -82,20 +83,9 @@ class Supplement(Base):
     record: Mapped[ServiceRecord | None] = relationship(lazy="raise_on_sql")
 
 
-class SupplementPicture(Base):
+class SupplementPicture(Picture, Base):
     """A picture that proves it. Its content can be erased; that it was there stays."""
 
     __tablename__ = "supplement_picture"
-    __table_args__ = (
-        CheckConstraint("(content IS NULL) = (erased_at IS NOT NULL)", name="is_there_until_it_is_erased"),
-        CheckConstraint("size > 0", name="is_not_empty"),
-    )
 
     supplement_id: Mapped[int] = mapped_column(ForeignKey("supplement.id"), index=True)
-    content_type: Mapped[str] = mapped_column(String(40))
-    size: Mapped[int]  # bytes
-    sha256: Mapped[str] = mapped_column(String(64))
-    content: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
-    made_at: Mapped[datetime]
-    made_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
-    erased_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import joinedload, undefer
+from sqlalchemy.orm import joinedload
 
 from blueprints.claims.models import Claim
 from blueprints.identity.models import Volunteer
@@ -55,12 +55,11 @@ def pictures(supplement_id: int) -> list[SupplementPicture]:
     return list(db.session.scalars(kept.order_by(SupplementPicture.id)))
 
 
-def picture_of(picture_id: int, wanted: Select[Supplement]) -> SupplementPicture | None:
-    """One picture with its content, if it proves one of these and was not erased."""
+def picture_of(picture_id: int, wanted: Select[Supplement]) -> bytes | None:
+    """One picture, if it proves one of these and was not erased."""
     theirs = wanted.order_by(None).with_only_columns(Supplement.id)
-    kept = select(SupplementPicture).where(SupplementPicture.id == picture_id, SupplementPicture.erased_at.is_(None))
-    kept = kept.where(SupplementPicture.supplement_id.in_(theirs))
-    return db.session.scalar(kept.options(undefer(SupplementPicture.content)))
+    kept = select(SupplementPicture.content).where(SupplementPicture.id == picture_id)
+    return db.session.scalar(kept.where(SupplementPicture.supplement_id.in_(theirs)))
 
 
 def open_meanwhile(volunteer_id: int, started_at: datetime, ended_at: datetime) -> Supplement | None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.datastructures import FileStorage
 
 from blueprints.identity.access import actor, volunteer_only
 from blueprints.identity.models import Volunteer
@@ -67,15 +66,10 @@ def _new_page(form: SupplementForm) -> Response:
 
 
 def _asked(form: SupplementForm) -> ResponseReturnValue:
-    stated = Stated(form.facts(_me()), form.why.data or "", photo_of(form.photo.data))
+    stated = Stated(form.facts(_me()), form.why.data or "", photos.sent(form.photo.data))
     made = actions.ask(stated, actor(), now=clock.now())
     flash(_("Your request is sent. This page shows how far it is."), "success")
     return see_other(url_for(".my_supplement", supplement_id=made.id))
-
-
-def photo_of(sent: FileStorage | None) -> bytes | None:
-    """The picture that was sent along, made anew; None if there is none."""
-    return photos.cleaned(sent.read()) if sent and sent.filename else None
 
 
 @bp.get("/me/supplements/<int:supplement_id>")
@@ -116,7 +110,7 @@ def answer_supplement(supplement_id: int) -> ResponseReturnValue:
     form = AnswerForm()
 
     def act() -> object:
-        words, picture = form.words.data or "", photo_of(form.photo.data)
+        words, picture = form.words.data or "", photos.sent(form.photo.data)
         return actions.answer(supplement_id, actor(), words=words, picture=picture, now=clock.now())
 
     return _done(supplement_id, form, _("Your answer is sent."), act)
@@ -137,17 +131,7 @@ def _done(supplement_id: int, form: Form, words: str, act: Callable[[], object])
 @bp.get("/me/supplement-pictures/<int:picture_id>")
 @volunteer_only
 def my_picture(picture_id: int) -> ResponseReturnValue:
-    return shown(queries.picture_of(picture_id, queries.of_volunteer(_me())))
-
-
-def shown(kept: SupplementPicture | None) -> Response:
-    """A picture for those who may see it, kept by no browser."""
-    if kept is None:
-        abort(404)
-    response = Response(kept.content, content_type=kept.content_type)
-    response.headers["Cache-Control"] = "private, no-store"
-    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return photos.shown(queries.picture_of(picture_id, queries.of_volunteer(_me())))
 
 
 def _me() -> int:

@@ -181,7 +181,7 @@ def test_the_same_photo_twice_is_kept_once_and_there_is_an_end(chen, shift, worl
     assert len(queries.evidence_on([shift.id])[shift.id]) == 1
     for number in range(actions.MOST_PICTURES - 1):
         actions.keep_picture(shift.id, bytes([number + 1]), world.chen, now=START)
-    with pytest.raises(Refusal, match="10 photos"):
+    with pytest.raises(Refusal, match="10 pictures"):
         actions.keep_picture(shift.id, b"more", world.chen, now=START)
 
 
