@@ -29,6 +29,7 @@ from blueprints.organizations import queries as places
 from blueprints.organizations.models import Limit, Organization, OrganizationKind
 from blueprints.posts import actions as posts
 from blueprints.records import queries as records
+from blueprints.records.models import Bar, Tried
 from core import audit, display, vault
 from core.actor import Actor, Role
 from core.db import db, lock
@@ -462,7 +463,7 @@ def _require_age(details: people.Details, actor: Actor, now: datetime) -> None:
     except Refusal as refusal:
         held = next((held.organization_id for held in actor.held if held.role is Role.CLERK), 0)
         station = db.get_or_404(Organization, held)
-        raise Barred(str(refusal), "register", "too_young", station, refusal.field) from None
+        raise Barred(str(refusal), Tried.REGISTER, Bar.TOO_YOUNG, station, refusal.field) from None
 
 
 def _counter(actor: Actor, organization: Organization) -> int:

@@ -107,7 +107,7 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.RISK_DAYS: lazy("Shares and counts of one person are taken over so many days."),
     Limit.SUPPLEMENT_DAYS: lazy("Nobody can vouch well for what is further back."),
     Limit.NOTICE_WORKING_DAYS: lazy(
-        "So long entries that nobody saw, imports and honours are open to objections before they count."
+        "So long entries that nobody saw and imports are open to objections before they count."
     ),
     Limit.REPORT_DAYS: lazy("Then what was typed is erased, and with it the data of a registration that is void."),
 }

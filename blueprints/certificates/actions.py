@@ -20,6 +20,7 @@ from blueprints.certificates.models import (
 )
 from blueprints.certificates.queries import Line, Span
 from blueprints.identity import actions as identity
+from blueprints.identity import queries as people
 from blueprints.identity.actions import Departure
 from blueprints.identity.models import Account, Leaving, Volunteer
 from blueprints.messages.actions import tell
@@ -178,7 +179,7 @@ def issue_stamped(draft: Draft, actor: Actor, *, now: datetime) -> Certificate:
     """A second person of the organization issues what the first one checked."""
     lock(Volunteer, draft.certificate.volunteer_id)
     asked = _decided(draft.certificate.id, actor, Role.CONFIRMER)
-    if asked.checked_by_id == actor.account_id:
+    if people.is_one_of(actor.account_id, {asked.checked_by_id or 0}):
         raise Refusal(_("You checked this one, so another person issues it."))
     _refuse_changed(draft)
     return _issued(asked, draft, actor, now)

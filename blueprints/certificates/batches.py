@@ -26,6 +26,7 @@ from blueprints.certificates.models import (
     Outcome,
 )
 from blueprints.certificates.queries import Span
+from blueprints.identity import queries as people
 from blueprints.identity.models import Account, Volunteer
 from blueprints.jobs import actions as jobs
 from blueprints.jobs.actions import Kind, Work
@@ -146,7 +147,7 @@ def _numbered(numbers: Sequence[str], organization: Organization) -> list[int]:
 def issue(batch_id: int, actor: Actor, *, address: str, now: datetime) -> CertificateBatch:
     """A second person decides that all of them are issued; the task begins."""
     batch = _decided(batch_id, actor, now, BatchState.ISSUING)
-    if batch.prepared_by_id == actor.account_id:
+    if people.is_one_of(actor.account_id, {batch.prepared_by_id}):
         raise Refusal(_("You put this list together, so another person issues it."))
     actions.require_key()
     batch.job_id = _task(batch, actor, address, now).id

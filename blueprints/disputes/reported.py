@@ -230,9 +230,8 @@ def _has_a_hand(volunteer_id: int, actor: Actor, seen: Origin | None) -> bool:
     if seen is None:
         return actor.account_id in involved(volunteer_id, [actor.account_id])
     own = seen.volunteer.account_id
-    if actor.account_id in {own, *(who.account_id for who in seen.responsible)}:
-        return True
-    return actor.account_id in identity.same_people([own], [actor.account_id]).get(own, set())
+    responsible = {who.account_id for who in seen.responsible}
+    return actor.account_id in responsible or identity.is_one_of(actor.account_id, {own})
 
 
 def administrators_of(organization: Organization) -> set[int]:

@@ -19,6 +19,7 @@ from blueprints.exchange.models import (
     ImportTemplate,
     RowState,
 )
+from blueprints.identity import queries as people
 from blueprints.identity.models import Account
 from blueprints.jobs import actions as jobs
 from blueprints.jobs.actions import Kind
@@ -221,7 +222,7 @@ def _decided(batch_id: int, actor: Actor) -> ImportBatch:
     if not queries.may_decide(actor, batch, organization):
         sentence = _("The level above %(name)s decides on this import.", name=organization.name)
         raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, batch)
-    if queries.is_same_person(batch.uploaded_by_id, actor.account_id):
+    if people.is_one_of(actor.account_id, {batch.uploaded_by_id}):
         sentence = _("You handed this in, or somebody of the same name or mail address; another person decides.")
         raise Barred(sentence, Tried.IMPORT, Bar.RECORDER, batch)
     return batch

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from blueprints.exchange import actions, entering, queries
 from blueprints.exchange.forms import ImportForm, MappingForm, ReasonForm, mapping_form
 from blueprints.exchange.models import ImportBatch, ImportKind, ImportState, RowState
+from blueprints.identity import queries as people
 from blueprints.identity.access import actor, organization_or_404, staff
 from blueprints.jobs.models import LIVE
 from blueprints.organizations import queries as organizations
@@ -119,7 +120,7 @@ def _told(batch: ImportBatch) -> dict[str, Any]:
         "problems": queries.first_problems(batch.id),
         "may_make": may_make,
         "is_mine": may_make and batch.uploaded_by_id == actor().account_id,
-        "may_decide": may_decide and not queries.is_same_person(batch.uploaded_by_id, actor().account_id),
+        "may_decide": may_decide and not people.is_one_of(actor().account_id, {batch.uploaded_by_id}),
         "can_be_undone": batch.state is ImportState.APPLIED and not queries.effective_count(batch.id),
     }
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import joinedload
 
 from blueprints.claims.models import Claim
 from blueprints.exchange.models import ImportBatch, ImportKind, ImportRow, ImportState, ImportTemplate, RowState
-from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -56,11 +55,6 @@ def may_decide(actor: Actor, batch: ImportBatch, organization: Organization) -> 
     """Whether they hold the deciding role above the organization; of the topmost one, on it."""
     above = organization.path.rstrip("/").rpartition("/")[0] + "/" if organization.parent_id else organization.path
     return actor.may(DECIDERS[batch.kind], above)
-
-
-def is_same_person(one_id: int, other_id: int) -> bool:
-    """Whether two accounts are one, or may be the same person's."""
-    return one_id == other_id or bool(identity.same_people([one_id], [other_id]))
 
 
 def counts(batch_id: int) -> dict[RowState, int]:

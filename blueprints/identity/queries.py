@@ -152,6 +152,11 @@ def same_people(account_ids: Iterable[int], among: Collection[int]) -> dict[int,
     return same
 
 
+def is_one_of(account_id: int, people: Collection[int]) -> bool:
+    """Whether this is one of these accounts, or may be a second one of theirs."""
+    return account_id in people or bool(same_people(people, [account_id]))
+
+
 def second_accounts_of(account_id: int) -> Select[int]:
     """The accounts that may be the same person's as this one, by the same rule, for a larger question."""
     me, other, alike = _look_alikes()

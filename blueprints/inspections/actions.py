@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from blueprints.identity import queries as people
 from blueprints.inspections import queries
 from blueprints.inspections.models import (
     NEXT_CHECK_STATES,
@@ -45,7 +46,7 @@ def look_at(flag_id: int, actor: Actor, *, finding: str, now: datetime) -> RiskF
     require_above(actor, organization)
     if FlagState.LOOKED_AT not in NEXT_FLAG_STATES[flag.state]:
         raise Refusal(_("Somebody looked at this meanwhile. Reload the page to see what they found."))
-    if actor.account_id in queries.involved(flag):
+    if people.is_one_of(actor.account_id, queries.involved(flag)):
         sentence = _("You took part in what this is about, so another person looks at it.")
         raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, flag)
     if not finding:
@@ -197,7 +198,7 @@ def find(
     require_above(actor, organization)
     if check.state is not CheckState.OPEN:
         raise Refusal(_("This spot check is closed; its findings stay as they are."))
-    if actor.account_id in queries.taking_part([record.id]):
+    if people.is_one_of(actor.account_id, queries.taking_part([record.id])):
         sentence = _("You took part in this entry, so another person looks at it.")
         raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, record)
     if finding is not Finding.OK and not note:
@@ -221,7 +222,7 @@ def close(check_id: int, actor: Actor, *, now: datetime) -> SpotCheck:
     check.state, check.closed_at, check.closed_by_id = CheckState.CLOSED, now, actor.account_id
     sentence = _("Looked at in spot check %(number)d.", number=check.id)
     for flag in queries.drawn_flags([item.record_id for item in items]):
-        if actor.account_id in queries.involved(flag):
+        if people.is_one_of(actor.account_id, queries.involved(flag)):
             sentence = _("You took part in what a flag here is about, so another person closes the check.")
             raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, flag)
         flag.state, flag.finding = FlagState.LOOKED_AT, sentence

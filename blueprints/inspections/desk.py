@@ -5,6 +5,7 @@ from collections import Counter
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
+from blueprints.identity import queries as people
 from blueprints.identity.access import actor, staff
 from blueprints.inspections import actions, queries, words
 from blueprints.inspections.actions import Plan
@@ -69,7 +70,7 @@ def _risk_page(line: Line, form: FindingForm) -> Response:
         rows=queries.rows_of(flag.id),
         refused=queries.refused_to(person) if flag.rule is Rule.ATTEMPTS else [],
         people=queries.registered_by(person) if flag.rule is Rule.AGES else [],
-        barred=actor().account_id in queries.involved(flag),
+        barred=people.is_one_of(actor().account_id, queries.involved(flag)),
         now=clock.now(),
     )
 

@@ -91,9 +91,8 @@ def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[
 def _has_part(objection: Objection, record: ServiceRecord, actor: Actor) -> bool:
     """Whether this person, also by a second account, recorded, owns or decided on the entry, or objected to it."""
     known = recorded.known_of(record, actor.account_id)
-    deciders = {id for id in (record.confirmed_by_id, record.approved_by_id) if id}
-    second = people.same_people(deciders | {objection.by_id}, [actor.account_id])
-    return known.is_recorder or known.is_second or actor.account_id in deciders or bool(second)
+    others = {id for id in (objection.by_id, record.confirmed_by_id, record.approved_by_id) if id}
+    return known.is_recorder or known.is_second or people.is_one_of(actor.account_id, others)
 
 
 def _judged(objection_id: int, actor: Actor, answer: str) -> tuple[Objection, ServiceRecord]:

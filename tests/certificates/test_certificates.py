@@ -148,8 +148,12 @@ def test_one_checks_and_another_issues(world, record):
     assert NoticeKind.CERTIFICATE_ISSUED in kinds(world.lin)
 
 
-def test_nobody_does_both(world, record):
-    both = give(db.session.get(Account, world.chen.account_id), Role.CONFIRMER, world.station)
+@pytest.mark.parametrize("by", ["the same account", "a second one"])
+def test_nobody_does_both(world, record, by):
+    if by == "a second one":
+        both = make_staff(Role.CONFIRMER, world.town, world.chen.name)
+    else:
+        both = give(db.session.get(Account, world.chen.account_id), Role.CONFIRMER, world.station)
     with pytest.raises(Refusal, match="You checked this one"):
         stamp(world, both)
 

@@ -222,6 +222,8 @@ def test_who_took_part_finds_nothing_and_that_leaves_a_trace(world, station, as_
     raised = give(db.session.get(Account, world.wu.account_id), Role.CONFIRMER, world.county)
     with pytest.raises(Barred, match="took part"):
         actions.find(item.id, Finding.OK, "", raised, now=LATER)
+    with pytest.raises(Barred, match="took part"):
+        actions.find(item.id, Finding.OK, "", make_staff(Role.CONFIRMER, world.county, world.wu.name), now=LATER)
     db.session.rollback()
     assert as_(raised).post(f"/desk/check-items/{item.id}/finding", data={"result": "ok"}).status_code == 409
     assert "wanted to decide on a risk flag" in as_(boss).get(f"/desk/records/{item.record_id}").text
