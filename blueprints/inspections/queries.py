@@ -130,12 +130,11 @@ def registered_by(account_id: int) -> list[Volunteer]:
 
 def involved(flag: RiskFlag) -> set[int]:
     """The accounts that took part in what the flag is about: none of them decides on it."""
-    theirs = select(ServiceRecord.id).join(RiskRow, RiskRow.record_id == ServiceRecord.id)
-    ids = list(db.session.scalars(theirs.where(RiskRow.flag_id == flag.id)))
-    return taking_part(ids) | ({flag.subject_id} if flag.subject is Subject.PERSON else set())
+    rests_on = select(RiskRow.record_id).where(RiskRow.flag_id == flag.id)
+    return taking_part(rests_on) | ({flag.subject_id} if flag.subject is Subject.PERSON else set())
 
 
-def taking_part(record_ids: Sequence[int]) -> set[int]:
+def taking_part(record_ids: Sequence[int] | Select[int]) -> set[int]:
     """Owners, recorders and judges of these entries, and whoever proposed or decided a correction that counts."""
     record = ServiceRecord
     parts = select(Volunteer.account_id, record.handed_in_by_id, record.confirmed_by_id, record.approved_by_id)
