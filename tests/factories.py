@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from flask import Flask
 from flask.testing import FlaskClient
 
 from blueprints.identity import queries as identity
@@ -109,6 +110,14 @@ def sign_in(client: FlaskClient, account_id: int) -> None:
     token = open_session(account_id)
     with client.session_transaction() as session:
         session[TOKEN] = token
+
+
+def browser_of(app: Flask, who: Actor | Volunteer) -> FlaskClient:
+    """A browser in which somebody is signed in; it reads English."""
+    client = app.test_client()
+    client.set_cookie("prefs", "en.normal.auto")
+    sign_in(client, who.account_id)
+    return client
 
 
 def make_post(organization: Organization, author: Account | None = None, **values: Any) -> Post:

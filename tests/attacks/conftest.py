@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from core import clock
 from core.actor import Role
 from core.db import db
 from tests.claims.test_attendance import END, MINUTE
-from tests.factories import START, World, make_post, make_shift, make_staff, make_world, sign_in
+from tests.factories import START, World, browser_of, make_post, make_shift, make_staff, make_world
 
 DONE = END + 5 * MINUTE
 
@@ -49,13 +50,7 @@ def at(monkeypatch):
 def as_(app, at):
     """A browser in which somebody is signed in; it reads English."""
 
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """Who did not come, as the clerk, the person and whoever decides meet it."""
 
+from functools import partial
+
 import pytest
 
 from blueprints.claims.models import Absence, AbsenceKind, AbsenceOutcome
@@ -9,7 +11,7 @@ from tests.claims.test_absences import DAY, dispute, note
 from tests.claims.test_attendance import END, MINUTE
 from tests.claims.test_claiming import claim
 from tests.counting import counted
-from tests.factories import HOUR, START, make_post, make_shift, make_volunteer, make_world, sign_in
+from tests.factories import HOUR, START, browser_of, make_post, make_shift, make_volunteer, make_world
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -40,13 +42,7 @@ def at(monkeypatch):
 
 @pytest.fixture
 def as_(app, at):
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 def noted(held):

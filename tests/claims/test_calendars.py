@@ -3,6 +3,7 @@
 import logging
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import pytest
 from flask import request_finished, request_started
@@ -19,7 +20,7 @@ from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, claim
 from tests.counting import counted
-from tests.factories import BEFORE, HOUR, START, make_post, make_shift, make_volunteer, make_world, sign_in
+from tests.factories import BEFORE, HOUR, START, browser_of, make_post, make_shift, make_volunteer, make_world
 
 DAY = timedelta(days=1)
 END = START + 2 * HOUR
@@ -47,13 +48,7 @@ def at(monkeypatch):
 
 @pytest.fixture
 def as_(app, at):
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 def own_path(volunteer):

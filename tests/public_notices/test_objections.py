@@ -1,6 +1,7 @@
 """Public notices: masked, seen inside the organization, gone by themselves, stopped by whoever objects."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -18,7 +19,7 @@ from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, kinds
 from tests.counting import counted
-from tests.factories import HOUR, START, give, make_staff, make_volunteer, make_world, sign_in
+from tests.factories import HOUR, START, browser_of, give, make_staff, make_volunteer, make_world
 from tests.records.test_entering import facts, vouched
 from tests.records.test_ledger import total
 
@@ -53,13 +54,7 @@ def object_to(record, who, words="那晚站点没有开门", now=NOW):
 def as_(app, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 # --- objecting ------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The unified record form: what it says of an entry and of a whole shift, and who may print it."""
 
+from functools import partial
+
 import pytest
 
 from blueprints.records import actions, corrections
@@ -8,7 +10,7 @@ from core import clock
 from core.actor import Role
 from core.db import db
 from tests.counting import counted
-from tests.factories import make_post, make_shift, make_staff, make_volunteer, make_world, sign_in
+from tests.factories import browser_of, make_post, make_shift, make_staff, make_volunteer, make_world
 from tests.records.test_entering import enter
 from tests.records.test_ledger import DONE, hand_in, served
 from tests.records.test_pages import text
@@ -33,13 +35,7 @@ def record(world, shift):
 
 @pytest.fixture
 def as_(app, world):
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 def test_the_form_says_everything_that_the_rules_want_recorded(as_, world, record):

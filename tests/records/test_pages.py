@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from flask import g
@@ -19,7 +20,17 @@ from core.db import db
 from tests.claims.test_attendance import END, MINUTE, mark, settle
 from tests.claims.test_claiming import claim
 from tests.counting import counted
-from tests.factories import HOUR, START, give, make_account, make_post, make_shift, make_volunteer, make_world, sign_in
+from tests.factories import (
+    HOUR,
+    START,
+    browser_of,
+    give,
+    make_account,
+    make_post,
+    make_shift,
+    make_volunteer,
+    make_world,
+)
 from tests.records.test_ledger import hand_in
 
 DONE = END + 5 * MINUTE
@@ -51,14 +62,8 @@ def at(monkeypatch):
 def as_(app, at):
     """A browser in which somebody is signed in."""
 
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
     at(DONE)
-    return browser
+    return partial(browser_of, app)
 
 
 def served(world, shift, volunteer, start=0, end=120, by=None):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from random import Random
 
@@ -23,13 +24,13 @@ from core.db import db
 from tests.counting import counted
 from tests.factories import (
     START,
+    browser_of,
     make_organization,
     make_post,
     make_shift,
     make_staff,
     make_volunteer,
     make_world,
-    sign_in,
 )
 from tests.records.test_pages import DONE, text
 
@@ -46,14 +47,8 @@ def world():
 def as_(app, monkeypatch):
     """A browser in which somebody is signed in, after the shift."""
 
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
     monkeypatch.setattr(clock, "now", lambda: DONE)
-    return browser
+    return partial(browser_of, app)
 
 
 def entry(world, volunteer, organization, state=RecordState.EFFECTIVE, days=0, minutes=60, **values):

@@ -1,6 +1,7 @@
 """Time outside a shift as the volunteer, the station and the level above meet it on their pages."""
 
 from datetime import timedelta
+from functools import partial
 from io import BytesIO
 
 import pytest
@@ -14,7 +15,7 @@ from core import clock
 from core.actor import Role
 from core.db import db
 from tests.counting import counted
-from tests.factories import HOUR, START, give, make_world, sign_in
+from tests.factories import HOUR, START, browser_of, give, make_world
 from tests.supplements.test_supplements import ask, stated
 
 NOW = START + timedelta(days=5)
@@ -29,13 +30,7 @@ def world():
 def as_(app, monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
-    def browser(who):
-        client = app.test_client()
-        client.set_cookie("prefs", "en.normal.auto")
-        sign_in(client, who.account_id)
-        return client
-
-    return browser
+    return partial(browser_of, app)
 
 
 def photo():
