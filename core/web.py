@@ -133,6 +133,27 @@ def submitted(
             return _with_status(again(), refusal.status)
 
 
+def carried_out(
+    form: FlaskForm,
+    find: Callable[[], object],
+    again: Callable[[], Response],
+    act: Callable[[], object],
+    address: str,
+    words: str = "",
+) -> ResponseReturnValue:
+    """Act on a row that `find` gives to whoever may, before anything is locked; say the words, or those that the act
+    returns, and go on at an address."""
+    with reading():
+        find()
+
+    def done() -> ResponseReturnValue:
+        said = act()
+        flash(words or str(said), "success")
+        return see_other(address)
+
+    return submitted(form, again, done)
+
+
 def _put_on_form(form: FlaskForm, refusal: Refusal) -> None:
     if refusal.field and refusal.field in form:
         form[refusal.field].errors = [*form[refusal.field].errors, str(refusal)]

@@ -17,7 +17,7 @@ from core.actor import Role
 from core.db import reading
 from core.forms import Form
 from core.i18n import _
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("certificate_batches", __name__)
 BOTH = (Role.CLERK, Role.CONFIRMER)
@@ -109,14 +109,10 @@ def _declined(list_id: int, form: ReasonForm) -> str:
 
 
 def _decide(list_id: int, form: Form, roles: tuple[Role, ...], act: Callable[..., str]) -> ResponseReturnValue:
-    with reading():
-        _batch_or_404(list_id, *roles)
+    def find() -> CertificateBatch:
+        return _batch_or_404(list_id, *roles)
 
-    def done() -> ResponseReturnValue:
-        flash(act(form), "success")
-        return see_other(url_for(".show", list_id=list_id))
-
-    return submitted(form, lambda: _page(_batch_or_404(list_id, *roles), form), done)
+    return carried_out(form, find, lambda: _page(find(), form), lambda: act(form), url_for(".show", list_id=list_id))
 
 
 def _batch_or_404(list_id: int, *roles: Role) -> CertificateBatch:

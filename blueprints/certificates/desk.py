@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.certificates import actions, queries
@@ -16,7 +16,7 @@ from core.actor import Role
 from core.db import reading
 from core.forms import Form
 from core.i18n import _
-from core.web import respond, see_other, submitted
+from core.web import carried_out, respond
 
 bp = Blueprint("certificates_desk", __name__)
 BOTH = (Role.CLERK, Role.CONFIRMER)
@@ -96,14 +96,11 @@ def _revoked(certificate_id: int, form: ReasonForm) -> str:
 
 
 def _decide(certificate_id: int, form: Form, roles: tuple[Role, ...], act: Callable[..., str]) -> ResponseReturnValue:
-    with reading():
-        _asked_or_404(certificate_id, *roles)
+    def find() -> Certificate:
+        return _asked_or_404(certificate_id, *roles)
 
-    def done() -> ResponseReturnValue:
-        flash(act(form), "success")
-        return see_other(url_for(".show_request", certificate_id=certificate_id))
-
-    return submitted(form, lambda: _page(_asked_or_404(certificate_id, *roles), form), done)
+    address = url_for(".show_request", certificate_id=certificate_id)
+    return carried_out(form, find, lambda: _page(find(), form), lambda: act(form), address)
 
 
 def _asked_or_404(certificate_id: int, *roles: Role) -> Certificate:

@@ -1,8 +1,9 @@
 """Deciding on what people say against entries: the queue, and one dispute with everything that belongs to it."""
 
 from collections.abc import Callable
+from functools import partial
 
-from flask import Blueprint, Response, abort, flash, request, url_for
+from flask import Blueprint, Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.disputes import actions, queries
@@ -13,10 +14,9 @@ from blueprints.records import witness
 from blueprints.records.models import Tried
 from core import clock, pictures
 from core.actor import Role
-from core.db import reading
 from core.forms import Form
 from core.i18n import _
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg
 
 bp = Blueprint("disputes_desk", __name__)
 CONFIRMER = Role.CONFIRMER
@@ -90,14 +90,8 @@ def _rejected(dispute_id: int, form: RejectionForm) -> str:
 
 
 def _decide(dispute_id: int, form: Form, act: Callable[[], str]) -> ResponseReturnValue:
-    with reading():
-        _dispute_or_404(dispute_id)
-
-    def done() -> ResponseReturnValue:
-        flash(act(), "success")
-        return see_other(url_for(".show_disputes"))
-
-    return submitted(form, lambda: _page(dispute_id, form), done)
+    again = partial(_page, dispute_id, form)
+    return carried_out(form, partial(_dispute_or_404, dispute_id), again, act, url_for(".show_disputes"))
 
 
 @bp.get("/desk/dispute-proofs/<int:proof_id>")

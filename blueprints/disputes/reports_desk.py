@@ -1,8 +1,9 @@
 """The desk's side of reported registrations: what was reported, how the registration came about, and what follows."""
 
 from collections.abc import Callable
+from functools import partial
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.disputes import reported, reporting
@@ -11,10 +12,9 @@ from blueprints.disputes.models import IdentityReport
 from blueprints.disputes.reported import HANDLERS
 from blueprints.identity.access import actor, staff
 from core import clock, vault
-from core.db import reading
 from core.forms import Form
 from core.i18n import _
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg
 
 bp = Blueprint("reports_desk", __name__)
 
@@ -87,15 +87,9 @@ def reopen(report_id: int) -> ResponseReturnValue:
 
 
 def _decide(report_id: int, form: Form, words: str, act: Callable[..., object]) -> ResponseReturnValue:
-    with reading():
-        _report_or_404(report_id)
-
-    def done() -> ResponseReturnValue:
-        act(clock.now())
-        flash(words, "success")
-        return see_other(url_for(".show_report", report_id=report_id))
-
-    return submitted(form, lambda: _page(report_id, form), done)
+    find, again = partial(_report_or_404, report_id), partial(_page, report_id, form)
+    address = url_for(".show_report", report_id=report_id)
+    return carried_out(form, find, again, lambda: act(clock.now()), address, words)
 
 
 def _report_or_404(report_id: int) -> IdentityReport:

@@ -1,6 +1,7 @@
 """The owner's side of a dispute: saying that an entry is not right, following it, appealing."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,7 +17,7 @@ from core.db import reading
 from core.forms import Form
 from core.i18n import _
 from core.pictures import takes_pictures
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("disputes", __name__)
 
@@ -125,15 +126,8 @@ def add_proof(dispute_id: int) -> ResponseReturnValue:
 
 
 def _done(dispute_id: int, form: Form, words: str, act: Callable[[], object]) -> ResponseReturnValue:
-    with reading():
-        _dispute_or_404(dispute_id)
-
-    def done() -> ResponseReturnValue:
-        act()
-        flash(words, "success")
-        return see_other(url_for(".my_dispute", dispute_id=dispute_id))
-
-    return submitted(form, lambda: _page(dispute_id, form), done)
+    find, again = partial(_dispute_or_404, dispute_id), partial(_page, dispute_id, form)
+    return carried_out(form, find, again, act, url_for(".my_dispute", dispute_id=dispute_id), words)
 
 
 @bp.get("/me/dispute-proofs/<int:proof_id>")

@@ -1,6 +1,7 @@
 """Files of other platforms: handing one in, naming its columns, trying it, and the level above that decides."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, request, url_for
@@ -21,7 +22,7 @@ from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
 from core.pictures import takes_tables
-from core.web import is_poll, respond, row_arg, see_other, submitted
+from core.web import carried_out, is_poll, respond, row_arg, see_other, submitted
 
 bp = Blueprint("imports", __name__)
 witness.WATCHED |= dict.fromkeys(["imports.approve", "imports.resume"], Tried.IMPORT)
@@ -210,14 +211,8 @@ def _reasoned(batch_id: int, verb: Callable[..., Any], words: str) -> ResponseRe
 
 
 def _do(batch_id: int, form: Form, act: Callable[[], str]) -> ResponseReturnValue:
-    with reading():
-        _batch_or_404(batch_id)
-
-    def done() -> ResponseReturnValue:
-        flash(act(), "success")
-        return see_other(url_for(".show_import", batch_id=batch_id))
-
-    return submitted(form, lambda: _page(_batch_or_404(batch_id), form), done)
+    find = partial(_batch_or_404, batch_id)
+    return carried_out(form, find, lambda: _page(find(), form), act, url_for(".show_import", batch_id=batch_id))
 
 
 def _batch_or_404(batch_id: int) -> ImportBatch:

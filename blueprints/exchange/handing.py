@@ -1,6 +1,7 @@
 """Hand-over to the national system: making a file, its columns, and how each of its rows was taken."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, abort, flash, request, url_for
@@ -20,7 +21,7 @@ from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
 from core.pictures import takes_tables
-from core.web import is_poll, respond, row_arg, see_other, submitted, text_arg
+from core.web import carried_out, is_poll, respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("hand_overs", __name__)
 PIECE = 1024 * 1024
@@ -145,14 +146,8 @@ def decide(hand_over_id: int, sent_id: int) -> ResponseReturnValue:
 
 
 def _do(hand_over_id: int, form: Form, act: Callable[[], str]) -> ResponseReturnValue:
-    with reading():
-        _batch_or_404(hand_over_id)
-
-    def done() -> ResponseReturnValue:
-        flash(act(), "success")
-        return see_other(url_for(".show_hand_over", hand_over_id=hand_over_id))
-
-    return submitted(form, lambda: _page(_batch_or_404(hand_over_id), form), done)
+    find, address = partial(_batch_or_404, hand_over_id), url_for(".show_hand_over", hand_over_id=hand_over_id)
+    return carried_out(form, find, lambda: _page(find(), form), act, address)
 
 
 def _batch_or_404(hand_over_id: int) -> HandoverBatch:

@@ -1,8 +1,9 @@
 """The level above decides on objections to what stands on public notice."""
 
 from collections.abc import Callable
+from functools import partial
 
-from flask import Blueprint, Response, abort, flash, url_for
+from flask import Blueprint, Response, abort, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.identity.access import actor, staff
@@ -13,9 +14,8 @@ from blueprints.records import witness
 from blueprints.records.models import Tried
 from core import clock
 from core.actor import Role
-from core.db import reading
 from core.i18n import _
-from core.web import respond, see_other, submitted
+from core.web import carried_out, respond
 
 bp = Blueprint("notices_desk", __name__)
 CONFIRMER = Role.CONFIRMER
@@ -55,16 +55,13 @@ def dismiss_objection(objection_id: int) -> ResponseReturnValue:
 
 
 def _done(objection_id: int, act: Callable[..., object], words: str) -> ResponseReturnValue:
-    with reading():
-        _objection_or_404(objection_id)
     form = DecisionForm()
 
-    def done() -> ResponseReturnValue:
-        act(objection_id, actor(), answer=form.answer.data or "", now=clock.now())
-        flash(words, "success")
-        return see_other(url_for(".show_objections"))
+    def decide() -> object:
+        return act(objection_id, actor(), answer=form.answer.data or "", now=clock.now())
 
-    return submitted(form, lambda: _page(objection_id, form), done)
+    find, again = partial(_objection_or_404, objection_id), partial(_page, objection_id, form)
+    return carried_out(form, find, again, decide, url_for(".show_objections"), words)
 
 
 def _objection_or_404(objection_id: int) -> Objection:

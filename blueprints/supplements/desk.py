@@ -1,6 +1,7 @@
 """The organization's side of a supplement: vouching, asking for more, declining, and stating one for somebody else."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +22,7 @@ from core.db import reading
 from core.forms import Form
 from core.i18n import _
 from core.pictures import takes_pictures
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("supplements_desk", __name__)
 LETTING_IN = ["supplements_desk.vouch_for_supplement", "supplements_desk.propose_supplement"]
@@ -83,15 +84,8 @@ def decline_supplement(supplement_id: int) -> ResponseReturnValue:
 
 
 def _done(supplement_id: int, form: Form, words: str, act: Callable[..., object]) -> ResponseReturnValue:
-    with reading():
-        _one_or_404(supplement_id)
-
-    def done() -> ResponseReturnValue:
-        act(form)
-        flash(words, "success")
-        return see_other(url_for(".show_supplements"))
-
-    return submitted(form, lambda: _page(supplement_id, form), done)
+    find, again = partial(_one_or_404, supplement_id), partial(_page, supplement_id, form)
+    return carried_out(form, find, again, lambda: act(form), url_for(".show_supplements"), words)
 
 
 @bp.get("/desk/supplement-pictures/<int:picture_id>")

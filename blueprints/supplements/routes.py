@@ -1,6 +1,7 @@
 """The volunteer's side of a supplement: asking for time outside a shift, following it, agreeing to a clerk's words."""
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
@@ -20,7 +21,7 @@ from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
 from core.pictures import takes_pictures
-from core.web import respond, row_arg, see_other, submitted
+from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("supplements", __name__)
 
@@ -117,15 +118,8 @@ def answer_supplement(supplement_id: int) -> ResponseReturnValue:
 
 
 def _done(supplement_id: int, form: Form, words: str, act: Callable[[], object]) -> ResponseReturnValue:
-    with reading():
-        _mine_or_404(supplement_id)
-
-    def done() -> ResponseReturnValue:
-        act()
-        flash(words, "success")
-        return see_other(url_for(".my_supplement", supplement_id=supplement_id))
-
-    return submitted(form, lambda: _page(supplement_id, form), done)
+    find, again = partial(_mine_or_404, supplement_id), partial(_page, supplement_id, form)
+    return carried_out(form, find, again, act, url_for(".my_supplement", supplement_id=supplement_id), words)
 
 
 @bp.get("/me/supplement-pictures/<int:picture_id>")
