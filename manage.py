@@ -31,7 +31,7 @@ COMMANDS = {
     "backup": "Write a backup of the database to a file, while the site is running.",
     "restore": "Fill a new, empty database with a backup.",
     "doctor": "Say what is wrong with this installation and how to mend it.",
-    "audit": "Prove that nothing in the ledger or the audit was changed, removed or put in later; print the roots.",
+    "audit": "Prove that nothing in the ledger or the audit was changed, removed or put in later; draw checks again.",
     "keys": "The key that signs certificates: make a new one, or show the certificates.",
     "messages": "Collect and compile the translations.",
 }

@@ -25,6 +25,7 @@ from blueprints.certificates import keys
 from blueprints.identity import actions as people
 from blueprints.identity.forms import e164
 from blueprints.identity.models import Account, SlipPurpose
+from blueprints.inspections import queries as inspections
 from blueprints.organizations import actions as organizations
 from blueprints.organizations.models import Division, OrganizationKind
 from blueprints.records import proof, seals
@@ -385,6 +386,19 @@ def roots_command(last: int) -> None:
     with reading():
         lines = [seals.line_of(root) for root in records.newest_roots(last)]
     click.echo("\n".join(lines) or "There is no root yet. The worker makes the first one when a day is over.")
+
+
+@audit_group.command("draws")
+@with_appcontext
+def draws_command() -> None:
+    """Draw every spot check again from its seed and the ledger; exit status 1 if one has other entries than it drew."""
+    with reading():
+        proven = {check.id: inspections.drawn_again(check) for check in inspections.all_checks()}
+    wrong = [number for number, is_same in proven.items() if not is_same]
+    for number in wrong:
+        click.echo(f"Spot check {number} does not hold what its seed draws.")
+    click.echo(f"{len(proven):,} spot checks drawn again; others than kept: {len(wrong)}")
+    raise SystemExit(1 if wrong else 0)
 
 
 # --- the keys that sign papers ------------------------------------------------------------------------------

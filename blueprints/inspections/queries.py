@@ -192,6 +192,10 @@ def drawn_again(check: SpotCheck) -> bool:
     return set(draw(check, organization)) == set(db.session.scalars(kept))
 
 
+def all_checks() -> list[SpotCheck]:
+    return list(db.session.scalars(select(SpotCheck).order_by(SpotCheck.id)))
+
+
 def flagged(check: SpotCheck, organization: Organization) -> list[tuple[int, int]]:
     """Open flags of the population, each with an entry that it rests on."""
     inside = population(check, organization).subquery()

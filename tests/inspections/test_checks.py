@@ -99,6 +99,19 @@ def test_a_draw_that_was_tampered_with_is_not_proven(world, station, boss):
     assert not queries.drawn_again(check)
 
 
+def test_anybody_with_the_database_draws_all_of_them_again(app, world, station, boss):
+    checks = [draw(world, boss), draw(world, boss)]
+    result = app.test_cli_runner().invoke(args=["audit", "draws"])
+    assert (result.exit_code, result.output) == (0, "2 spot checks drawn again; others than kept: 0\n")
+    drawn = {item.record_id for item in queries.items_of(checks[1].id)}
+    other = db.session.scalar(select(ServiceRecord.id).where(ServiceRecord.id.not_in(drawn)).limit(1))
+    swapped = "UPDATE check_item SET record_id = :other WHERE id = (SELECT max(id) FROM check_item)"
+    db.session.execute(text(swapped), {"other": other})
+    result = app.test_cli_runner().invoke(args=["audit", "draws"])
+    assert result.exit_code == 1
+    assert f"Spot check {checks[1].id} does not hold what its seed draws." in result.output
+
+
 def test_what_was_drawn_never_changes(world, station, boss):
     draw(world, boss)
     for statement in (
