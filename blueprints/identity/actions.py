@@ -398,7 +398,7 @@ def change_contact(account_id: int, *, email: str | None, lang: str, now: dateti
 
 def _tell_new_email(account: Account, email: str | None, now: datetime) -> None:
     """Told before it is written, so that the mail goes to the address that its owner still reads."""
-    if email != account.email:
+    if (email and email.lower()) != account.email:
         audit.note("mail address changed", account, actor_id=account.id, now=now, about_id=account.id)
         tell(account.id, "email_changed", now=now, path="/me/profile")
 

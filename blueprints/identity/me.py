@@ -247,7 +247,7 @@ def _prove_for_email(form: ProfileForm) -> None:
 
 def _email_changes(form: Form) -> bool:
     with reading():
-        return (form["email"].data or None) != queries.account(_me()).email
+        return ((form["email"].data or "").lower() or None) != queries.account(_me()).email
 
 
 @bp.get("/me/password")

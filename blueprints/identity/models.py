@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from blueprints.organizations.models import Division, Organization
 from core import clock
@@ -23,15 +23,19 @@ class Account(Base):
         Index(None, "created_by_id", "created_at"),
     )
 
-    name: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(40), index=True)
     phone: Mapped[str | None] = mapped_column(String(20), unique=True)  # E.164, e.g. +8619900000001
-    email: Mapped[str | None] = mapped_column(String(120))
+    email: Mapped[str | None] = mapped_column(String(120), index=True)  # in small letters: it also tells one person
     password_hash: Mapped[str | None] = mapped_column(String(200))
     lang: Mapped[str] = mapped_column(String(10), default="zh_Hans")
     created_at: Mapped[datetime]
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     claimed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+
+    @validates("email")
+    def _in_small_letters(self, _key: str, email: str | None) -> str | None:
+        return email.lower() if email else email
 
 
 class Session(Base):

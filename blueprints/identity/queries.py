@@ -167,7 +167,7 @@ def _look_alikes() -> tuple[Any, Any, Select[Any]]:
     """Every two accounts that may be one person's."""
     me, mine, other, its = _account.alias(), _volunteer.alias(), _account.alias(), _volunteer.alias()
     same_birth = or_(mine.c.birth_date.is_(None), its.c.birth_date.is_(None), mine.c.birth_date == its.c.birth_date)
-    same_address = func.lower(me.c.email) == func.lower(other.c.email)
+    same_address = me.c.email == other.c.email  # kept in small letters
     alike = (
         select(me.c.id)
         .join_from(me, other, me.c.id != other.c.id)

@@ -20,6 +20,19 @@ pytestmark = [pytest.mark.browser, pytest.mark.commits]
 Comes = Callable[..., Person]
 SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
     .map(({ title, body, tag, lang, data }) => ({ title, body, tag, lang, path: data.path }))"""
+# What is shown, once it stands still: while a browser replaces one by another there is a moment with none.
+SETTLED = f"""async () => {{
+    const shown = {SHOWN};
+    let before = [], unchanged = 0;
+    while (unchanged < 5) {{
+        await new Promise((done) => setTimeout(done, 100));
+        const now = await shown();
+        const same = now.length === 2 && JSON.stringify(now) === JSON.stringify(before);
+        unchanged = same ? unchanged + 1 : 0;
+        before = now;
+    }}
+    return before;
+}}"""
 
 
 @pytest.mark.parametrize("device", [PHONE, TABLET], ids=["phone", "tablet"])
@@ -74,11 +87,7 @@ def test_what_is_pushed_is_shown_in_the_language_of_its_receiver_once(comes: Com
     for _ in range(2):  # a service may deliver twice; two with one tag are one
         pushed_to(lin, data)
     pushed_to(lin, json.dumps({"title": "", "tag": "last"}).encode())
-    # When the last is shown both were handled. While a browser replaces one by another there is a moment with none.
-    lin.page.wait_for_function(
-        f"({SHOWN})().then((all) => all.length === 2 && all.some(({{ tag }}) => tag === 'last'))"
-    )
-    (shown,) = (each for each in lin.page.evaluate(SHOWN) if each["tag"] != "last")
+    (shown,) = (each for each in lin.page.wait_for_function(SETTLED).json_value() if each["tag"] != "last")
     assert shown == {
         "title": "认岗", "body": json.loads(data)["body"], "lang": "zh-Hans", "tag": json.loads(data)["tag"],
         "path": "/shifts/7",
