@@ -1,7 +1,8 @@
 """Whatever is done to the record in whatever order: totals are the sum of the rows, and no row ever vanishes."""
 
+import io
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pypdfium2
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from blueprints.admin import tasks
 from blueprints.certificates import actions as certificates
 from blueprints.certificates import keys
 from blueprints.certificates import queries as certified
@@ -18,18 +20,30 @@ from blueprints.claims import actions as claims
 from blueprints.claims.models import Act
 from blueprints.disputes import actions as disputes
 from blueprints.disputes.models import Dispute, DisputeKind, DisputeState
-from blueprints.identity.models import Volunteer
+from blueprints.exchange import actions as exchange
+from blueprints.exchange import entering
+from blueprints.exchange.models import ImportBatch, ImportKind, ImportState
+from blueprints.identity.models import Account, Volunteer
 from blueprints.messages.models import Notice
 from blueprints.posts.models import Category, Post
 from blueprints.records import actions, corrections, proof, queries, seals, sums
-from blueprints.records.models import Correction, CorrectionState, LedgerEntry, Part, ServiceRecord
+from blueprints.records.models import (
+    Correction,
+    CorrectionState,
+    LedgerEntry,
+    Part,
+    RecordSource,
+    RecordState,
+    ServiceRecord,
+)
 from blueprints.records.sums import Asked, opened
-from core import display
+from core import clock, display
 from core.actor import Role
 from core.db import db
 from core.i18n import speaking
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of
+from tests.exchange.files import HOURS_HEADS, book, hours
 from tests.factories import (
     HOUR,
     START,
@@ -98,8 +112,7 @@ class Record:
 
     def serve(self, which: int, minutes: int) -> None:
         """Somebody serves on a day of their own, and the station hands it in."""
-        self.days += 1
-        starts = START + self.days * 2 * DAY
+        starts = self.next_day()
         (_place, clerk), post = self.places[which % 2], self.posts[which % 2]
         volunteer_id, _account, actor = self.people[which // 2 % 2]
         shift = make_shift(db.session.get(Post, post), starts_at=starts, hours=[2, 2, 9, 13][which % 4])
@@ -108,6 +121,54 @@ class Record:
         claims.punch(held.id, Act.OUT, clerk, now=starts + (shift.ends_at - starts) * min(minutes, 120) / 120)
         self.now = max(self.now, shift.ends_at + HOUR)
         assert actions.hand_in(shift.id, clerk, now=self.now)[0].volunteer_id == volunteer_id
+
+    def next_day(self) -> datetime:
+        """The morning of a day that is nobody's yet, and not over long before now."""
+        self.days = max(self.days, (self.now - START) // (2 * DAY)) + 1
+        return START + self.days * 2 * DAY
+
+    def bring(self, which: int, minutes: int) -> None:
+        """A file of another platform: handed in by one, tried, approved by another above, entered and confirmed. At
+        times it tells of a day that stands in the record already."""
+        starts = START + self.days * 2 * DAY if which > 5 else self.next_day()
+        ends = starts + max(minutes, 1) * DAY / (24 * 60)
+        self.now = max(self.now, ends + HOUR)
+        account = db.session.get_one(Account, self.people[which % 2][1])
+        times = {name: clock.local(at).strftime("%H:%M") for name, at in (("starts", starts), ("ends", ends))}
+        line = hours(
+            account.name, account.phone or "", f"{self.now:%j%H%M}", day=f"{starts:%Y-%m-%d}", **times, length=""
+        )
+        file = io.BytesIO(book(HOURS_HEADS, line))
+        told = {"platform": "志愿汇", "file_name": "往年.xlsx", "heads": entering.first_line(file)}
+        place, clerk = self.places[0]
+        batch = exchange.upload(ImportKind.HOURS, place.id, clerk, **told, data=[file.read()], now=self.now)
+        self.work()
+        exchange.name_columns(batch.id, clerk, mapping=batch.mapping, category="water", now=self.now)
+        self.work()
+        exchange.submit(batch.id, clerk, now=self.now)
+        db.session.commit()
+        exchange.approve(batch.id, self.deciders[1], now=self.now)
+        self.work()
+
+    def work(self) -> None:
+        """Let the worker do what was asked of it."""
+        db.session.commit()
+        tasks.work_all("here")
+
+    def take_back(self, which: int, _minutes: int) -> None:
+        """An import is taken back while none of its hours counts."""
+        place, clerk = self.places[0]
+        mine = select(ImportBatch.id).where(ImportBatch.organization_id == place.id).order_by(ImportBatch.id)
+        ids = db.session.scalars(mine.where(ImportBatch.state == ImportState.APPLIED)).all()
+        if not ids:
+            raise Refusal("nothing was imported")
+        exchange.undo(ids[which % len(ids)], clerk, reason="对方平台有误", now=self.now)
+        self.work()
+
+    def wait(self, _which: int, _minutes: int) -> None:
+        """Public notices come to their end."""
+        self.now += 14 * DAY
+        actions.end_notices(self.now)
 
     def confirm(self, which: int, minutes: int) -> None:
         record_id = self.entry(which)
@@ -227,16 +288,26 @@ def said(pdf: bytes) -> str:
 
 DEEDS: list[Callable[..., None]] = [Record.serve, Record.confirm, Record.approve, Record.send_back]
 DEEDS += [Record.propose, Record.correct, Record.decide]
+DEEDS += [Record.bring, Record.take_back, Record.wait]
 DEEDS += [Record.dispute, Record.accept, Record.reject, Record.appeal, Record.withdraw]
 deeds = st.tuples(st.sampled_from([deed.__name__ for deed in DEEDS]), st.integers(0, 7), st.integers(0, 150))
-begun = st.lists(st.tuples(st.just("serve"), st.integers(0, 7), st.integers(30, 150)), min_size=1, max_size=4)
+began = st.sampled_from(["serve", "serve", "bring"])
+begun = st.lists(st.tuples(began, st.integers(0, 7), st.integers(30, 150)), min_size=1, max_size=4)
+
+
+def begin(monkeypatch: pytest.MonkeyPatch) -> Record:
+    """A record to do things with; the worker sees the time that its deeds have come to."""
+    record = Record()
+    monkeypatch.setattr(clock, "now", lambda: record.now)
+    monkeypatch.setattr(tasks, "LONGEST_PAUSE", 0)
+    return record
 
 
 @given(begun, st.lists(deeds, max_size=14))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_order_of_deeds_unbalances_the_ledger_or_loses_a_row(app, monkeypatch, first, then):
     monkeypatch.setattr(sums, "PAGE", 100)
-    record = Record()
+    record = begin(monkeypatch)
     if keys.current() is None:
         keys.make("嘉兴市志愿服务指导中心", now=START)
     kept: list[tuple[Any, ...]] = []
@@ -254,9 +325,9 @@ def test_no_order_of_deeds_unbalances_the_ledger_or_loses_a_row(app, monkeypatch
     assert [str(fault) for fault in proof.prove()] == []
 
 
-def test_the_deeds_do_change_the_ledger(app):
+def test_the_deeds_do_change_the_ledger(app, monkeypatch):
     """The property above is worth nothing if every deed is refused."""
-    record = Record()
+    record = begin(monkeypatch)
     for what, which, minutes in [("serve", 0, 120), ("confirm", 0, 0), ("correct", 0, 60), ("serve", 2, 150)]:
         record.do(what, which, minutes)
     for what, which, minutes in [("confirm", 1, 0), ("approve", 1, 1), ("propose", 0, 30), ("decide", 1, 1)]:
@@ -273,3 +344,18 @@ def test_the_deeds_do_change_the_ledger(app):
     assert set(db.session.scalars(select(Dispute.state))) == {DisputeState.ACCEPTED, DisputeState.CORRECTING}
     record.balanced()
     assert db.session.get(Volunteer, record.people[0][0])
+
+
+def test_an_import_is_among_the_deeds_and_counts_when_its_notice_is_over(app, monkeypatch):
+    record = begin(monkeypatch)
+    record.do("serve", 0, 120), record.do("confirm", 0, 0)
+    record.do("bring", 6, 90)  # on the day that stands already
+    assert db.session.scalars(select(ServiceRecord.source)).all() == [RecordSource.SHIFT]
+    record.do("bring", 0, 90), record.do("bring", 1, 45)
+    states = db.session.scalars(select(ServiceRecord.state).order_by(ServiceRecord.id)).all()
+    assert states == [RecordState.EFFECTIVE, RecordState.NOTICE, RecordState.NOTICE]
+    record.do("take_back", 1, 0), record.do("wait", 0, 0)
+    assert db.session.scalars(select(LEDGER.c.minutes).order_by(LEDGER.c.id)).all() == [120, 90]
+    record.do("correct", 1, 30), record.do("take_back", 0, 0)
+    assert db.session.scalars(select(LEDGER.c.minutes).order_by(LEDGER.c.id)).all() == [120, 90, -90, 30]
+    record.balanced()
