@@ -70,7 +70,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Tablets"), "/desk/tablets", "checkin", 0, (CLERK,)),
         (_("To confirm"), "/desk/records", "check", waiting.records + waiting.corrections, (CONFIRMER,)),
         (_("Disputes"), "/desk/disputes", "edit", waiting.disputes, (CONFIRMER,)),
-        (_("Public notice"), "/desk/objections", "flag", waiting.notice_objections, (CONFIRMER,)),
+        (_("Public notices"), "/desk/notices", "flag", waiting.notice_objections, tuple(Role)),
         (_("Supplements"), "/desk/supplements", "record", waiting.supplements, (CLERK, CONFIRMER)),
         *_objections(waiting.objections),
         (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),

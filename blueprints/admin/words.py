@@ -229,6 +229,7 @@ ACTIONS: dict[str, Any] = {
     "returned": lazy("returned an entry"),
     "entered": lazy("made an entry that belongs to no shift"),
     "notice ended": lazy("a public notice ended, and the entry counts"),
+    "notice audience set": lazy("set who sees public notices"),
     "objection raised": lazy("objected to an entry on public notice"),
     "objection upheld": lazy("upheld an objection to a public notice"),
     "objection dismissed": lazy("dismissed an objection to a public notice"),

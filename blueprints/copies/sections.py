@@ -395,7 +395,18 @@ CHECKS = lazy("What checks look into is about the offices that record; you are t
 # Tables that refer to a person, or to something of theirs, and are not in the copy: why.
 LEFT_OUT: dict[str, Any] = dict.fromkeys(
     [
-        *("calendar_day", "setting", "robot", "spot", "tablet", "post", "post_template", "series", "shortfall_answer"),
+        *(
+            "calendar_day",
+            "setting",
+            "notice_setting",
+            "robot",
+            "spot",
+            "tablet",
+            "post",
+            "post_template",
+            "series",
+            "shortfall_answer",
+        ),
         *("head_count", "import_batch", "import_template", "certificate_batch", "handover_batch", "handover_mapping"),
     ],
     OTHERS_WORK,

@@ -43,6 +43,7 @@ from core.refusal import Barred, Refusal
 SESSION_LIFE = timedelta(days=60)
 FORGOTTEN_AFTER = timedelta(days=30)  # how long an ended session still tells whose it was
 SLIP_LIFE, MAIL_LIFE = timedelta(hours=72), timedelta(hours=3)
+ADULT = 18
 TWO_HANDS_APART = timedelta(days=7)
 ERASED = "已注销"
 ISSUERS = (Role.CLERK, Role.ADMINISTRATOR)
@@ -358,6 +359,7 @@ WITHDRAWN: dict[Purpose, Callable[[Volunteer], None]] = {
     Purpose.LEAGUE: _drop_branch,
     Purpose.ID_NUMBER: _drop_id_number,
     Purpose.HANDOVER: lambda _volunteer: None,  # nothing of it is kept here; it only goes no more
+    Purpose.NOTICE_NAME: lambda _volunteer: None,  # a notice asks anew each time it is looked at
 }
 
 
@@ -366,6 +368,15 @@ def agree_to_handover(account_id: int, *, now: datetime) -> None:
     lock(Account, account_id)
     if not queries.live_consent(account_id, Purpose.HANDOVER):
         agree(account_id, (Purpose.HANDOVER,), now=now)
+
+
+def agree_to_be_named(account_id: int, *, now: datetime) -> None:
+    """Let public notices show one's full name from now on (PIPL 25); nobody under 18 is named in full."""
+    lock(Account, account_id)
+    volunteer = queries.volunteer_of(account_id)
+    if volunteer is None or volunteer.age(now) < ADULT:
+        raise Refusal(_("Under 18 a name stays masked on public notices. You can agree to this when you are 18."))
+    _agree_or_withdraw(account_id, Purpose.NOTICE_NAME, True, now)
 
 
 def give_id_number(volunteer_id: int, id_number: str, *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from blueprints.identity.forms import (
     ResidenceForm,
     VolunteerProfileForm,
 )
-from blueprints.identity.models import NEXT_STATES, Purpose, Volunteer, VolunteerState
+from blueprints.identity.models import NEXT_STATES, Volunteer, VolunteerState
 from blueprints.identity.pages import (
     chosen_place,
     details,
@@ -33,6 +33,7 @@ from blueprints.identity.pages import (
     texts,
     week_and_kinds,
 )
+from blueprints.identity.words import taken_back
 from blueprints.organizations import queries as organizations
 from core import clock, i18n, mail, masks, passwords
 from core.db import reading
@@ -42,7 +43,6 @@ from core.refusal import Refusal
 from core.web import respond, see_other, submitted
 
 bp = Blueprint("me", __name__)
-ADULT = 18
 
 
 def _me() -> int:
@@ -63,7 +63,7 @@ def home() -> ResponseReturnValue:
     volunteer = queries.volunteer_of(_me())
     account = volunteer.account if volunteer else queries.account(_me())
     place = organizations.place_name(volunteer.division_id) if volunteer and volunteer.division_id else ""
-    minor = volunteer is not None and volunteer.age(clock.now()) < ADULT
+    minor = volunteer is not None and volunteer.age(clock.now()) < actions.ADULT
     needs_guardian = minor and not queries.has_guardian(actor().volunteer_id or 0)
     person: dict[str, Any] = {"account": account, "volunteer": volunteer, "place": place, "masks": masks}
     return respond("identity/me.html", states=VolunteerState, needs_guardian=needs_guardian, **person)
@@ -342,7 +342,8 @@ def consents() -> ResponseReturnValue:
         consents=given,
         volunteer=volunteer,
         own=set(actions.WITHDRAWN),
-        handed_over=any(each.purpose is Purpose.HANDOVER and not each.withdrawn_at for each in given),
+        live={each.purpose.value for each in given if not each.withdrawn_at},
+        taken_back=taken_back,
         texts=texts(),
     )
 
@@ -355,13 +356,20 @@ def agree_to_handover() -> ResponseReturnValue:
     return see_other(url_for(".consents"))
 
 
+@bp.post("/me/consents/notice-name")
+@volunteer_only
+def agree_to_be_named() -> ResponseReturnValue:
+    actions.agree_to_be_named(_me(), now=clock.now())
+    flash(_("Thank you. Public notices show your full name from now on."), "success")
+    return see_other(url_for(".consents"))
+
+
 @bp.post("/me/consents/<int:consent_id>/withdrawal")
 @volunteer_only
 def withdraw(consent_id: int) -> ResponseReturnValue:
-    if consent_id not in {row.id for row in queries.consents(_me())}:
-        abort(404)
+    purpose = next((row.purpose for row in queries.consents(_me()) if row.id == consent_id), None) or abort(404)
     actions.withdraw(consent_id, actor=actor(), now=clock.now())
-    flash(_("Your consent is withdrawn, and what it covered is erased."), "success")
+    flash(_("Your consent is withdrawn. %(consequence)s", consequence=taken_back(purpose)), "success")
     return see_other(url_for(".consents"))
 
 

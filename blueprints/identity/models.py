@@ -251,7 +251,7 @@ class VolunteerSkill(Base):
 
 
 class Purpose(StrEnum):
-    """What somebody agreed to; each is asked for on its own (PIPL 14, 17, 29)."""
+    """What somebody agreed to; each is asked for on its own (PIPL 14, 17, 25, 29)."""
 
     PLEDGE = "pledge"
     REGISTRATION = "registration"
@@ -259,6 +259,7 @@ class Purpose(StrEnum):
     LEAGUE = "league"
     LOCATION = "location"
     HANDOVER = "handover"
+    NOTICE_NAME = "notice_name"
 
 
 class Consent(Base):

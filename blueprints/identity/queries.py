@@ -23,7 +23,7 @@ from blueprints.identity.models import (
     Volunteer,
 )
 from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, OrganizationKind, Setting
-from core import vault
+from core import masks, vault
 from core.actor import Actor, Held, Role
 from core.db import Question, UtcDateTime, db
 
@@ -236,6 +236,20 @@ def live_consent(account_id: int, purpose: Purpose) -> Consent | None:
     """The consent that holds today."""
     given = select(Consent).where(Consent.account_id == account_id, Consent.purpose == purpose)
     return db.session.scalar(given.where(Consent.withdrawn_at.is_(None)).limit(1))
+
+
+def named_in_full(account_ids: Iterable[int]) -> set[int]:
+    """Which of these people agreed to be named in full on public notices, and have not left since."""
+    given = select(Consent.account_id).join(Account, Account.id == Consent.account_id)
+    holds = given.where(Consent.purpose == Purpose.NOTICE_NAME, Consent.withdrawn_at.is_(None))
+    return set(db.session.scalars(holds.where(Account.id.in_(list(account_ids)), Account.closed_at.is_(None))))
+
+
+def public_names(people: Iterable[Account]) -> dict[int, str]:
+    """How a public notice calls each of them, by the id of the account: masked, unless they agreed to more."""
+    called = {account.id: account.name for account in people}
+    in_full = named_in_full(called)
+    return {id: name if id in in_full else masks.name(name) for id, name in called.items()}
 
 
 def bearer_of(id_number: str) -> int | None:

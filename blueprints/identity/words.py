@@ -67,6 +67,7 @@ WORDS: dict[StrEnum, Any] = {
     GuardianMethod.IN_PERSON: lazy("In person at the station"),
     GuardianMethod.SIGNED_PAPER: lazy("On signed paper"),
     Purpose.HANDOVER: lazy("Handing my record over to the national system"),
+    Purpose.NOTICE_NAME: lazy("Showing my full name on public notices"),
     SlipPurpose.CLAIM: lazy("Take over the account"),
     SlipPurpose.PASSWORD: lazy("Set a new password"),
     SlipPurpose.PHONE: lazy("Change the phone number"),
@@ -187,12 +188,42 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
             ),
         ),
     ),
+    # A name is published only with a consent of its own (PIPL 25, 条例 art. 20).
+    Purpose.NOTICE_NAME: (
+        Agreement(
+            "1",
+            (
+                lazy(
+                    "You can volunteer without this. On a public notice stand your surname and a star, what you did, "
+                    "with which organization and how long, so that others can say if it is not true. If you agree, "
+                    "your full name stands there instead."
+                ),
+                lazy(
+                    "Who sees a notice stands on it: the people of the organization, everybody who is signed in, or "
+                    "everybody. It disappears by itself after some working days. You can withdraw this at any time: "
+                    "your name is masked from the next time somebody looks."
+                ),
+            ),
+        ),
+    ),
 }
+
+# What follows when a consent is taken back; for the others, what it covered is erased.
+TAKEN_BACK: dict[Purpose, Any] = {
+    Purpose.HANDOVER: lazy("From now on nothing more is handed over."),
+    Purpose.NOTICE_NAME: lazy("From now on your name is masked on public notices."),
+}
+ERASED_THEN = lazy("What this consent covered is erased at once.")
 
 
 def current(purpose: Purpose) -> Agreement:
     """The text that is agreed to today."""
     return AGREEMENTS[purpose][-1]
+
+
+def taken_back(purpose: Purpose) -> str:
+    """What taking a consent back means, in a sentence."""
+    return str(TAKEN_BACK.get(purpose, ERASED_THEN))
 
 
 def agreement(purpose: Purpose, version: str) -> Agreement | None:

@@ -1,4 +1,4 @@
-"""Objecting to an entry on public notice, and deciding on it: a level above, by who has no part in the entry."""
+"""Who sees notices; objecting to an entry on notice, and deciding on it: a level above, by who has no part in it."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.public_notices import queries
-from blueprints.public_notices.models import NEXT_STATES, Objection, ObjectionState
+from blueprints.public_notices.models import NEXT_STATES, NoticeSetting, Objection, ObjectionState, SeenBy
 from blueprints.records import actions as records
 from blueprints.records import attempts
 from blueprints.records import queries as recorded
@@ -26,6 +26,23 @@ from core.i18n import _
 from core.refusal import Barred, Refusal, is_said
 
 ERASED = "*"
+
+
+def show_to(organization_id: int, seen_by: SeenBy | None, actor: Actor, *, now: datetime) -> NoticeSetting:
+    """Set who sees the notices of an organization and of those below it; None lets hold what holds above."""
+    organization = lock(Organization, organization_id)
+    if not actor.may(Role.ADMINISTRATOR, organization.path):
+        raise Refusal(_("An administrator of the organization sets who sees its notices."))
+    if seen_by is None and organization.parent_id is None:
+        raise Refusal(_("Nothing stands above this organization. Please choose who sees its notices."), "seen_by")
+    known = select(NoticeSetting).where(NoticeSetting.organization_id == organization_id)
+    setting = db.session.scalar(known) or NoticeSetting(organization_id=organization_id)
+    before, setting.seen_by = setting.seen_by, seen_by
+    setting.changed_at, setting.changed_by_id = now, actor.account_id
+    db.session.add(setting)
+    told: dict[str, Any] = {"organization_id": organization_id, "before": before, "after": seen_by}
+    audit.note("notice audience set", setting, actor_id=actor.account_id, now=now, **told)
+    return setting
 
 
 def object_to(record_id: int, actor: Actor, *, words: str, now: datetime) -> Objection:

@@ -1,4 +1,4 @@
-"""What is raised against an entry while it stands on public notice."""
+"""Who sees what stands on public notice, and what is raised against it."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -6,8 +6,30 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from blueprints.organizations.models import Organization
 from blueprints.records.models import ServiceRecord
 from core.db import Base
+
+
+class SeenBy(StrEnum):
+    """Who sees the notices of an organization; never more of a name than its person agreed to."""
+
+    ORGANIZATION = "organization"  # people registered with it, of its branch, with a place there, or with a role
+    SIGNED_IN = "signed_in"
+    EVERYBODY = "everybody"  # without an account, too
+
+
+class NoticeSetting(Base):
+    """Who sees the notices of an organization, and of those below it that set nothing themselves."""
+
+    __tablename__ = "notice_setting"
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), unique=True)
+    seen_by: Mapped[SeenBy | None]  # None: as the organization above has it
+    changed_at: Mapped[datetime]
+    changed_by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))
+
+    organization: Mapped[Organization] = relationship(lazy="raise_on_sql")
 
 
 class ObjectionState(StrEnum):

@@ -1,38 +1,76 @@
-"""Questions about public notices: who sees which, and which objections wait for whom."""
+"""Questions about public notices: who sees which, what became of them, and which objections wait for whom."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, or_, select
-from sqlalchemy.orm import contains_eager, joinedload
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select
+from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims.models import Claim
+from blueprints.identity import queries as people
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, Shift
-from blueprints.public_notices.models import Objection, ObjectionState
+from blueprints.public_notices.models import NoticeSetting, Objection, ObjectionState, SeenBy
 from blueprints.records import queries as records
 from blueprints.records.models import RecordState, ServiceRecord
 from core.actor import Actor, Role
 from core.db import db
 
 PAGE = 50
+KEPT = timedelta(days=30)  # after its end a notice is still listed for staff, then for nobody
 WHOLE = (records.PERSON, joinedload(ServiceRecord.organization, innerjoin=True))
 
 
-def running(actor: Actor, now: datetime) -> Select[ServiceRecord]:
-    """The notices that this person may see: of organizations they belong to, serve with or hold a role in.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A notice as people see it: with the name that its person lets be seen."""
 
-    They are gone for everybody here at the moment they end.
+    record: ServiceRecord
+    name: str
+    seen_by: SeenBy
+
+
+def running(actor: Actor, now: datetime) -> Select[ServiceRecord]:
+    """The notices that this person may see: of organizations they belong to, serve with or hold a role in, and of
+    those that show theirs to more people. They are gone for everybody here at the moment they end.
     """
-    mine = select(ServiceRecord).join(Organization, Organization.id == ServiceRecord.organization_id)
-    seen = mine.where(
-        ServiceRecord.state == RecordState.NOTICE,
-        ServiceRecord.notice_ends_at > now,
-        or_(ServiceRecord.organization_id.in_(_own(actor)), organizations.under(actor.reach(*Role))),
+    inside = or_(ServiceRecord.organization_id.in_(_own(actor)), organizations.under(actor.reach(*Role)))
+    return _running(now).where(or_(inside, seen_by() != SeenBy.ORGANIZATION))
+
+
+def public(now: datetime) -> Select[ServiceRecord]:
+    """The notices that somebody without an account may see."""
+    return _running(now).where(seen_by() == SeenBy.EVERYBODY)
+
+
+def _running(now: datetime) -> Select[ServiceRecord]:
+    found = select(ServiceRecord).join(Organization, Organization.id == ServiceRecord.organization_id)
+    runs = found.where(ServiceRecord.state == RecordState.NOTICE, ServiceRecord.notice_ends_at > now)
+    return runs.order_by(ServiceRecord.notice_ends_at, ServiceRecord.id)
+
+
+def seen_by() -> ColumnElement[SeenBy]:
+    """Who sees the notices of the organization in hand, as it or the nearest above it has set; a column of a larger
+    question."""
+    above = aliased(Organization)
+    said = select(NoticeSetting.seen_by).join(above, above.id == NoticeSetting.organization_id)
+    holds = said.where(
+        NoticeSetting.seen_by.is_not(None), func.substr(Organization.path, 1, func.length(above.path)) == above.path
     )
-    return seen.order_by(ServiceRecord.notice_ends_at, ServiceRecord.id)
+    nearest = holds.order_by(func.length(above.path).desc()).limit(1).correlate(Organization).scalar_subquery()
+    return func.coalesce(nearest, literal(SeenBy.ORGANIZATION, NoticeSetting.seen_by.type))
+
+
+def set_for(organization: Organization) -> tuple[SeenBy | None, SeenBy]:
+    """What an organization has set itself, and what holds where it has set nothing."""
+    own = select(NoticeSetting.seen_by).where(NoticeSetting.organization_id == organization.id).scalar_subquery()
+    above = select(seen_by()).where(Organization.id == organization.parent_id).scalar_subquery()
+    mine, others = db.session.execute(select(own, above)).one()
+    return mine, others or SeenBy.ORGANIZATION
 
 
 def _own(actor: Actor) -> Select[int]:
@@ -46,15 +84,57 @@ def _own(actor: Actor) -> Select[int]:
     return select(every.subquery().c[0])
 
 
-def page_of(wanted: Select[ServiceRecord], number: int) -> tuple[list[ServiceRecord], bool]:
-    """The rows of a page, and whether there are more."""
-    found = list(db.session.scalars(wanted.options(*WHOLE).offset((number - 1) * PAGE).limit(PAGE + 1)))
-    return found[:PAGE], len(found) > PAGE
+def page_of(wanted: Select[ServiceRecord], number: int) -> tuple[list[Shown], bool]:
+    """The notices of a page, and whether there are more."""
+    some = wanted.add_columns(seen_by()).options(*WHOLE).offset((number - 1) * PAGE).limit(PAGE + 1)
+    rows = db.session.execute(some).all()
+    return _shown(rows[:PAGE]), len(rows) > PAGE
 
 
-def one_of(record_id: int, wanted: Select[ServiceRecord]) -> ServiceRecord | None:
-    """The entry, if it is one of these."""
-    return db.session.scalar(wanted.where(ServiceRecord.id == record_id).options(*WHOLE))
+def one_of(record_id: int, wanted: Select[ServiceRecord]) -> Shown | None:
+    """The notice, if it is one of these."""
+    one = wanted.where(ServiceRecord.id == record_id).add_columns(seen_by()).options(*WHOLE)
+    return next(iter(_shown(db.session.execute(one).all())), None)
+
+
+def _shown(rows: Sequence[Any]) -> list[Shown]:
+    names = people.public_names(record.volunteer.account for record, _seen_by in rows)
+    return [Shown(record, names[record.volunteer.account_id], seen) for record, seen in rows]
+
+
+# --- staff ----------------------------------------------------------------------------------------------------
+
+
+def of_staff(paths: Iterable[str], now: datetime, *, ended: bool) -> Select[ServiceRecord]:
+    """The notices of these subtrees: those that run or wait for a decision, or those that ended lately."""
+    found = select(ServiceRecord).join(ServiceRecord.organization).where(organizations.under(paths))
+    if ended:
+        over = found.where(ServiceRecord.state != RecordState.NOTICE, ServiceRecord.notice_ends_at > now - KEPT)
+        return over.order_by(ServiceRecord.notice_ends_at.desc(), ServiceRecord.id.desc())
+    runs = found.where(ServiceRecord.state == RecordState.NOTICE)
+    return runs.order_by(ServiceRecord.notice_ends_at, ServiceRecord.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A notice as staff see it: with what was raised against it and how that was decided."""
+
+    record: ServiceRecord
+    objections: list[Objection]
+
+
+def held_page(wanted: Select[ServiceRecord], number: int) -> tuple[list[Held], bool]:
+    """A page of them, and whether there are more."""
+    whole = (records.PERSON, contains_eager(ServiceRecord.organization))
+    rows = list(db.session.scalars(wanted.options(*whole).offset((number - 1) * PAGE).limit(PAGE + 1)))
+    raised = select(Objection).where(Objection.record_id.in_([each.id for each in rows])).order_by(Objection.id)
+    against: dict[int, list[Objection]] = {}
+    for objection in db.session.scalars(raised):
+        against.setdefault(objection.record_id, []).append(objection)
+    return [Held(record, against.get(record.id, [])) for record in rows[:PAGE]], len(rows) > PAGE
+
+
+# --- objections -----------------------------------------------------------------------------------------------
 
 
 def objected_by(account_id: int, record_ids: Iterable[int]) -> set[int]:

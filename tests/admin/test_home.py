@@ -38,11 +38,11 @@ def entries(client):
 
 
 CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
-CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/supplements"}
+CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/supplements", "/desk/notices"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
-ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs"}
+ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs", "/desk/notices"}
 CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
-CONFIRMER |= {"/desk/supplements", "/desk/objections"}
+CONFIRMER |= {"/desk/supplements", "/desk/notices"}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Public notices: masked, seen inside the organization, gone by themselves, stopped by whoever objects."""
 
 from datetime import timedelta
-from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -13,49 +12,15 @@ from blueprints.public_notices import actions
 from blueprints.public_notices.models import Objection, ObjectionState
 from blueprints.records import actions as records
 from blueprints.records.models import Bar, RecordState, RefusedAttempt, Tried
-from core import clock
 from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of, kinds
 from tests.counting import counted
-from tests.factories import HOUR, START, browser_of, give, make_staff, make_volunteer, make_world
+from tests.factories import HOUR, START, give, make_staff, make_volunteer
+from tests.public_notices.conftest import NOW, object_to
 from tests.records.test_entering import facts, vouched
 from tests.records.test_ledger import total
-
-NOW = START + timedelta(days=5)
-
-
-@pytest.fixture
-def world():
-    return make_world()
-
-
-@pytest.fixture
-def zhu(world):
-    return make_staff(Role.CONFIRMER, world.town, "朱确认")
-
-
-@pytest.fixture
-def noticed(world, zhu):
-    record = vouched(world)
-    records.approve(record.id, zhu, now=NOW)
-    db.session.commit()
-    return record
-
-
-def object_to(record, who, words="那晚站点没有开门", now=NOW):
-    made = actions.object_to(record.id, who, words=words, now=now)
-    db.session.commit()
-    return made
-
-
-@pytest.fixture
-def as_(app, monkeypatch):
-    monkeypatch.setattr(clock, "now", lambda: NOW)
-
-    return partial(browser_of, app)
-
 
 # --- objecting ------------------------------------------------------------------------------------------------
 
@@ -183,9 +148,9 @@ def test_names_are_masked_and_only_the_organization_sees_it(as_, world, noticed)
         assert client.post(f"/notices/{noticed.id}/objections", data={"words": "x"}).status_code == 404
 
 
-def test_it_is_gone_when_it_is_over(as_, world, noticed, monkeypatch):
+def test_it_is_gone_when_it_is_over(as_, world, noticed, moment):
     client = as_(world.zhou)
-    monkeypatch.setattr(clock, "now", lambda: noticed.notice_ends_at)
+    moment[0] = noticed.notice_ends_at
     assert "台风夜安置点值守" not in client.get("/notices").text
     assert client.get(f"/notices/{noticed.id}").status_code == 404
 
