@@ -29,6 +29,11 @@ def slip_code() -> str:
     return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(3))
 
 
+def reference() -> str:
+    """A code by which somebody without an account follows what they sent: four groups of four (77 bits)."""
+    return "-".join("".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(4))
+
+
 def tidy(code: str) -> str:
     """A typed code as it was printed: upper case, in groups of four."""
     plain = "".join(c for c in code.upper() if c.isalnum())

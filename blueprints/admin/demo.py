@@ -20,7 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
-from blueprints.admin import demo_disputes, demo_exchange
+from blueprints.admin import demo_disputes, demo_exchange, demo_notices
 from blueprints.certificates import batches, keys
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
@@ -94,6 +94,7 @@ def load() -> None:
     fill(password_hash=passwords.hashed(PASSWORD), now=clock.real())
     db.session.commit()
     demo_exchange.show(PHONE.format(COUNTY), PHONE.format("0006"), now=clock.real())
+    demo_notices.show(PHONE.format(COUNTY), PHONE.format(f"{FIRST_VOLUNTEER:04d}"), now=clock.real())
     db.session.commit()
 
 

@@ -62,6 +62,7 @@ WORDS: dict[StrEnum, Any] = {
     Limit.SUPPLEMENT_DAYS: lazy("Time outside a shift can be asked for within (days)"),
     Limit.NOTICE_WORKING_DAYS: lazy("A public notice lasts (working days)"),
     Limit.REPORT_DAYS: lazy("Reports of registrations are kept after their end (days)"),
+    Limit.OBJECTION_DAYS: lazy("Names and phones of outsiders who objected are kept after the decision (days)"),
 }
 
 MEANINGS: dict[Role, Any] = {
@@ -108,6 +109,9 @@ CONSEQUENCES: dict[Limit, Any] = {
     Limit.SUPPLEMENT_DAYS: lazy("Nobody can vouch well for what is further back."),
     Limit.NOTICE_WORKING_DAYS: lazy(
         "So long entries that nobody saw and imports are open to objections before they count."
+    ),
+    Limit.OBJECTION_DAYS: lazy(
+        "After that their words are erased, too; the decision stays, and they can still look it up."
     ),
     Limit.REPORT_DAYS: lazy("Then what was typed is erased, and with it the data of a registration that is void."),
 }
@@ -231,6 +235,9 @@ ACTIONS: dict[str, Any] = {
     "notice ended": lazy("a public notice ended, and the entry counts"),
     "notice audience set": lazy("set who sees public notices"),
     "objection raised": lazy("objected to an entry on public notice"),
+    "objection raised from outside": lazy("somebody without an account objected to an entry on public notice"),
+    "objection contact shown": lazy("looked at who objected without an account"),
+    "objection contact erased": lazy("erased who objected without an account"),
     "objection upheld": lazy("upheld an objection to a public notice"),
     "objection dismissed": lazy("dismissed an objection to a public notice"),
     "supplement stated": lazy("stated time outside a shift"),

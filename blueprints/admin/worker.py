@@ -27,6 +27,7 @@ from blueprints.inspections import upkeep as inspections
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
+from blueprints.public_notices import upkeep as noticed
 from blueprints.records import seals
 from blueprints.records import upkeep as entries
 from blueprints.rollcall import upkeep as evidence
@@ -122,7 +123,7 @@ def keep_places(*, now: datetime) -> int:
     """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
     return sum(
         _keep(is_due, act, now)
-        for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, batches)
+        for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, noticed, batches)
         for is_due, act in steps.STEPS
     )
 

@@ -294,6 +294,7 @@ SECTIONS: tuple[Section, ...] = (
         lazy("Objections to public notices"),
         Objection,
         lambda person: Objection.by_id == person.account_id,  # what others say of one's entries is between them
+        hidden=("code_hash", "name_sealed", "phone_sealed", "phone_of_id"),  # of people without an account
         printed=("at", "words", "state", "answer"),
     ),
     Section(

@@ -32,15 +32,13 @@ from core.db import db, lock
 from core.i18n import _
 from core.refusal import Refusal, is_said
 
-CODE = 16  # characters: 77 bits
-
 
 def file(
     *, phone: str, last_four: str, birthday: str, words: str, contact: str, now: datetime
 ) -> tuple[IdentityReport, str]:
     """Take in a report; returns it with the code by which its course is followed, which is kept nowhere."""
     fit = reported.fit(phone, last_four, birthday)
-    code = vault.tidy("".join(secrets.choice(vault.ALPHABET) for _n in range(CODE)))
+    code = vault.reference()
     made = IdentityReport(number=f"SM{clock.today(now):%Y%m%d}{secrets.randbelow(10**6):06d}", filed_at=now)
     made.code_hash, made.state = vault.digest(code), ReportState.FILED
     made.organization_id, made.volunteer_id = fit.organization_id, fit.volunteer_id

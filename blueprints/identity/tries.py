@@ -19,6 +19,7 @@ STEPS = 10  # codes of the second step, of one account; a guess of six digits wo
 CODES = 10  # of one person who types what the station shows
 PINS, TABLET, PAIRINGS = 5, 30, 10  # of one person, at one tablet, from one address
 REGISTRATIONS, LINKS = 40, 20  # from one address; a class registers in one room
+OBJECTIONS = 10  # to public notices, of people without an account, from one address
 
 MOST_KEYS = 3  # of one try
 

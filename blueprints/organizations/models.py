@@ -139,6 +139,7 @@ class Limit(StrEnum):
     RISK_DAYS = "risk_days"
     NOTICE_WORKING_DAYS = "notice_working_days"
     REPORT_DAYS = "report_days"
+    OBJECTION_DAYS = "objection_days"
     EVIDENCE_WORKING_DAYS = "evidence_working_days"
     SUPPLEMENT_DAYS = "supplement_days"
 
@@ -183,6 +184,7 @@ DEFAULTS: dict[Limit, tuple[int, int, int]] = {
     Limit.SUPPLEMENT_DAYS: (30, 1, 365),
     Limit.NOTICE_WORKING_DAYS: (3, 3, 20),  # 2012 办法: at least three working days
     Limit.REPORT_DAYS: (180, 30, 1095),
+    Limit.OBJECTION_DAYS: (90, 30, 1095),
     Limit.EVIDENCE_WORKING_DAYS: (5, 1, 30),
 }
 # These are no numbers but a yes (1) or a no (0).

@@ -19,7 +19,7 @@ from blueprints.records import actions as records
 from blueprints.records import attempts
 from blueprints.records import queries as recorded
 from blueprints.records.models import Bar, RecordState, ServiceRecord, Tried
-from core import audit, clock, workdays
+from core import audit, clock, vault, workdays
 from core.actor import Actor, Role
 from core.db import db, lock
 from core.i18n import _
@@ -47,20 +47,47 @@ def show_to(organization_id: int, seen_by: SeenBy | None, actor: Actor, *, now: 
 
 def object_to(record_id: int, actor: Actor, *, words: str, now: datetime) -> Objection:
     """Say that an entry on public notice is not true; it waits until the level above has decided."""
+    record = _on_notice(record_id, words, now)
+    if record.volunteer_id == actor.volunteer_id:
+        raise Refusal(_("This is your own entry. Say on your record what is wrong with it."))
+    if queries.objected_by(actor.account_id, [record_id]):
+        raise Refusal(_("You have objected to this already, and you are told how it is decided."))
+    made = _raised(Objection(record_id=record.id, by_id=actor.account_id), words, now)
+    _trace("objection raised", made, record, actor.account_id, now)
+    return made
+
+
+def object_from_outside(record_id: int, *, name: str, phone: str, words: str, now: datetime) -> tuple[Objection, str]:
+    """The same of somebody without an account, where everybody sees the notice; returns it with the code by which they
+    look the decision up, which is kept nowhere. Nothing tells them whether the number is known here."""
+    record = _on_notice(record_id, words, now)
+    if queries.one_of(record_id, queries.public(now)) is None:
+        raise Refusal(_("People without an account do not see this notice any more."))
+    if not is_said(name):
+        raise Refusal(_("Please type your name."), "name")
+    code = vault.reference()
+    made = Objection(record_id=record.id, code_hash=vault.digest(code), phone_of_id=queries.owner_of_phone(phone))
+    made.name_sealed, made.phone_sealed = vault.seal(name), vault.seal(phone)
+    _raised(made, words, now)
+    _trace("objection raised from outside", made, record, None, now)
+    return made, code
+
+
+def _on_notice(record_id: int, words: str, now: datetime) -> ServiceRecord:
+    """The entry, locked, while one can object to it."""
     record = lock(ServiceRecord, record_id)
     if record.state is not RecordState.NOTICE or record.notice_ends_at is None or record.notice_ends_at <= now:
         raise Refusal(_("The public notice of this entry is over."))
-    if record.volunteer_id == actor.volunteer_id:
-        raise Refusal(_("This is your own entry. Say on your record what is wrong with it."))
     if not is_said(words):
         raise Refusal(_("Please say what is not true and how you know it."), "words")
-    if queries.objected_by(actor.account_id, [record_id]):
-        raise Refusal(_("You have objected to this already, and you are told how it is decided."))
-    made = Objection(record_id=record.id, by_id=actor.account_id, at=now, words=words, state=ObjectionState.OPEN)
+    return record
+
+
+def _raised(made: Objection, words: str, now: datetime) -> Objection:
+    made.at, made.words, made.state = now, words, ObjectionState.OPEN
     made.due_on = workdays.after(clock.today(now), organizations.limit(Limit.DISPUTE_WORKING_DAYS_HIGHER))
     db.session.add(made)
     db.session.flush()
-    _trace("objection raised", made, record, actor, now)
     return made
 
 
@@ -74,10 +101,25 @@ def uphold(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> Ob
     return objection
 
 
-def dismiss(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> Objection:
-    """The objection is not right: the entry goes on, and counts when its time is over."""
+def dismiss(objection_id: int, actor: Actor, *, answer: str, now: datetime, together: bool = False) -> Objection:
+    """The objection is not right: the entry goes on, and counts when its time is over. `together` settles the open ones
+    of people without an account with it, so that nobody is kept waiting by a crowd that one person made up."""
     objection, record = _judged(objection_id, actor, answer)
     _decide(objection, ObjectionState.DISMISSED, actor, answer, record, now)
+    for other in queries.others_outside(objection) if together else ():
+        _decide(lock(Objection, other), ObjectionState.DISMISSED, actor, answer, record, now)
+    return objection
+
+
+def show_contact(objection_id: int, actor: Actor, *, now: datetime) -> Objection:
+    """Leave a trace that whoever decides looked at who objected without an account."""
+    objection = lock(Objection, objection_id)
+    record = db.session.get_one(ServiceRecord, objection.record_id)
+    if objection.name_sealed is None:
+        raise Refusal(_("There is no name and no phone number here, or they were erased."))
+    if barred := _barred(objection, record, actor):
+        raise Refusal(barred[1])
+    _trace("objection contact shown", objection, record, actor.account_id, now)
     return objection
 
 
@@ -95,7 +137,7 @@ def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[
         return Bar.INVOLVED, _("You objected yourself, so another person decides.")
     if record.volunteer_id == actor.volunteer_id:
         return Bar.OWNER, _("These are your own minutes, so another person decides on them.")
-    if _has_part(objection, record, actor):
+    if _has_part(record, actor):
         return Bar.INVOLVED, _(
             "You have a part in this entry, or your account has the name or mail address of somebody who has, so "
             "another person decides on it."
@@ -105,10 +147,11 @@ def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[
     return None
 
 
-def _has_part(objection: Objection, record: ServiceRecord, actor: Actor) -> bool:
-    """Whether this person, also by a second account, recorded, owns or decided on the entry, or objected to it."""
+def _has_part(record: ServiceRecord, actor: Actor) -> bool:
+    """Whether this person, also by a second account, recorded, owns or decided on the entry, or objected to it, be it
+    with nothing but their phone number."""
     known = recorded.known_of(record, actor.account_id)
-    others = {id for id in (objection.by_id, record.confirmed_by_id, record.approved_by_id) if id}
+    others = queries.who_objected(record.id) | {id for id in (record.confirmed_by_id, record.approved_by_id) if id}
     return known.is_recorder or known.is_second or people.is_one_of(actor.account_id, others)
 
 
@@ -135,16 +178,30 @@ def _decide(
     objection.decided_at, objection.decided_by_id = now, actor.account_id
     db.session.flush()
     upheld = state is ObjectionState.UPHELD
-    _trace("objection upheld" if upheld else "objection dismissed", objection, record, actor, now)
+    _trace("objection upheld" if upheld else "objection dismissed", objection, record, actor.account_id, now)
+    if objection.by_id is None:
+        return  # they look it up by their code
     told: dict[str, Any] = {"title": record.title, "starts": record.started_at, "ends": record.ended_at}
     kind = NoticeKind.OBJECTION_UPHELD if upheld else NoticeKind.OBJECTION_DISMISSED
     tell(objection.by_id, kind, now=now, path="/notices", reason=answer, **told)
 
 
-def _trace(what: str, objection: Objection, record: ServiceRecord, actor: Actor, now: datetime) -> None:
+def erase_outsiders(now: datetime) -> int:
+    """Erase who objected without an account, and their words, some time after the decision, which stays."""
+    old = db.session.scalars(queries.to_erase(now)).all()
+    for objection_id in sorted(old):
+        objection = lock(Objection, objection_id)
+        objection.name_sealed = objection.phone_sealed = objection.phone_of_id = None
+        objection.words, objection.erased_at = ERASED, now
+        db.session.flush()
+        record = db.session.get_one(ServiceRecord, objection.record_id)
+        _trace("objection contact erased", objection, record, None, now)
+    return len(old)
+
+
+def _trace(what: str, objection: Objection, record: ServiceRecord, by_id: int | None, now: datetime) -> None:
     owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
-    where = {"organization_id": record.organization_id, "about_id": owner}
-    audit.note(what, objection, actor_id=actor.account_id, now=now, **where)
+    audit.note(what, objection, actor_id=by_id, now=now, organization_id=record.organization_id, about_id=owner)
 
 
 def _stands(record_id: Any) -> ColumnElement[bool]:

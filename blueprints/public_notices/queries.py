@@ -10,13 +10,14 @@ from sqlalchemy.orm import aliased, contains_eager, joinedload
 
 from blueprints.claims.models import Claim
 from blueprints.identity import queries as people
-from blueprints.identity.models import Volunteer
+from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations import queries as organizations
-from blueprints.organizations.models import Organization
+from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, Shift
 from blueprints.public_notices.models import NoticeSetting, Objection, ObjectionState, SeenBy
 from blueprints.records import queries as records
 from blueprints.records.models import RecordState, ServiceRecord
+from core import vault
 from core.actor import Actor, Role
 from core.db import db
 
@@ -141,6 +142,39 @@ def objected_by(account_id: int, record_ids: Iterable[int]) -> set[int]:
     """The entries of these that this person objects to."""
     mine = select(Objection.record_id).where(Objection.by_id == account_id, Objection.record_id.in_(list(record_ids)))
     return set(db.session.scalars(mine))
+
+
+def by_code(code: str) -> Objection | None:
+    """The objection that somebody without an account follows by its code."""
+    return db.session.scalar(select(Objection).where(Objection.code_hash == vault.digest(code)))
+
+
+def owner_of_phone(phone: str) -> int | None:
+    """Whose account has this phone number now."""
+    return db.session.scalar(select(Account.id).where(Account.phone == phone))
+
+
+def who_objected(record_id: int) -> set[int]:
+    """The accounts of everybody who objected to the entry; of people without one, whose phone number it was or is."""
+    said = select(Objection.by_id, Objection.phone_of_id, Objection.phone_sealed)
+    rows = db.session.execute(said.where(Objection.record_id == record_id)).all()
+    phones = {vault.unseal(sealed) for _by, _of, sealed in rows if sealed}
+    now_of = db.session.scalars(select(Account.id).where(Account.phone.in_(phones))) if phones else ()
+    return {id for by, of, _sealed in rows for id in (by, of) if id} | set(now_of)
+
+
+def others_outside(objection: Objection) -> list[int]:
+    """The ids of the other open objections to the same entry of people without an account."""
+    others = select(Objection.id).where(Objection.record_id == objection.record_id, Objection.id != objection.id)
+    open_ = others.where(Objection.state == ObjectionState.OPEN, Objection.by_id.is_(None))
+    return list(db.session.scalars(open_.order_by(Objection.id)))
+
+
+def to_erase(now: datetime) -> Select[int]:
+    """The ids of decided objections whose outsiders are known longer than they may be."""
+    kept = timedelta(days=organizations.limit(Limit.OBJECTION_DAYS))
+    old = select(Objection.id).where(Objection.code_hash.is_not(None), Objection.erased_at.is_(None))
+    return old.where(Objection.decided_at < now - kept)
 
 
 def waiting(paths: Iterable[str]) -> Select[Objection]:
