@@ -23,13 +23,15 @@ MOST_PIXELS = {"JPEG": 50_000_000}  # a phone's largest; it is shrunk while it i
 MOST_PIXELS_OTHERWISE = 16_000_000
 QUALITY = 80
 AROUND = 64 * 1024  # bytes of a form beside its file
-CONTENT_TYPE = "image/jpeg"
+CONTENT_TYPE, PDF = "image/jpeg", "application/pdf"
+PDF_BEGINS = b"%PDF-"
 _one_at_a_time = Lock()  # an open picture takes much memory
 V = TypeVar("V", bound=Callable[..., Any])
 
 
 class Picture:
-    """The columns of a model that keeps pictures: the content can be erased, that it was there stays."""
+    """The columns of a model that keeps pictures, and PDFs as `core.documents` lets them in: the content can be erased,
+    that it was there stays."""
 
     @declared_attr.directive
     def __table_args__(self) -> Any:  # each table has checks of its own
@@ -57,11 +59,16 @@ def keep(made: P, picture: bytes, kept: Sequence[P], most: int, by_id: int, *, n
         return same
     if len(kept) >= most:
         raise Refusal(_("There are %(count)d pictures already, that is enough.", count=len(kept)), "photo")
-    made.content_type, made.size, made.sha256, made.content = CONTENT_TYPE, len(picture), digest, picture
+    made.content_type, made.size, made.sha256, made.content = type_of(picture), len(picture), digest, picture
     made.made_at, made.made_by_id = now, by_id
     db.session.add(made)
     db.session.flush()
     return made
+
+
+def type_of(content: bytes) -> str:
+    """By what it begins with; nobody's word is taken for it."""
+    return PDF if content.startswith(PDF_BEGINS) else CONTENT_TYPE
 
 
 def takes_pictures(view: V) -> V:

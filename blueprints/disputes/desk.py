@@ -12,7 +12,7 @@ from blueprints.disputes.models import Dispute, DisputeState
 from blueprints.identity.access import actor, staff
 from blueprints.records import witness
 from blueprints.records.models import Tried
-from core import clock, pictures
+from core import clock, documents
 from core.actor import Role
 from core.forms import Form
 from core.i18n import _
@@ -97,7 +97,7 @@ def _decide(dispute_id: int, form: Form, act: Callable[[], str]) -> ResponseRetu
 @bp.get("/desk/dispute-proofs/<int:proof_id>")
 @staff(CONFIRMER)
 def show_proof(proof_id: int) -> ResponseReturnValue:
-    return pictures.shown(queries.proof_of(proof_id, queries.within(actor().reach(CONFIRMER))))
+    return documents.shown(queries.proof_of(proof_id, queries.within(actor().reach(CONFIRMER))))
 
 
 def _dispute_or_404(dispute_id: int) -> tuple[Dispute, int]:

@@ -36,20 +36,20 @@ class DisputeForm(Form):
         description=lazy("Only for “wrong”, and only if you know it."),
     )
     photo = FileField(
-        lazy("Picture as proof"),
-        description=lazy("Where and with what it was taken is not kept. Only you and those who decide see it."),
+        lazy("Picture or PDF as proof"),
+        description=lazy("Where and with what a picture was taken is not kept. Only you and those who decide see it."),
     )
 
 
 class ProofForm(Form):
     photo = FileField(
-        lazy("Picture as proof"),
-        description=lazy("Where and with what it was taken is not kept. Only you and those who decide see it."),
+        lazy("Picture or PDF as proof"),
+        description=lazy("Where and with what a picture was taken is not kept. Only you and those who decide see it."),
     )
 
     def validate_photo(self, field: FileField) -> None:
         if not field.data or not field.data.filename:
-            raise ValidationError(_("Please choose a picture."))
+            raise ValidationError(_("Please choose a picture or PDF."))
 
 
 class AppealForm(Form):

@@ -12,7 +12,7 @@ from blueprints.disputes.models import Dispute, DisputeKind
 from blueprints.identity.access import actor, volunteer_only
 from blueprints.records import queries as records
 from blueprints.records.models import ServiceRecord
-from core import clock, pictures
+from core import clock, documents
 from core.db import reading
 from core.forms import Form
 from core.i18n import _
@@ -58,7 +58,7 @@ def file_dispute(record_id: int) -> ResponseReturnValue:
 
 
 def _filed(record_id: int, form: DisputeForm) -> ResponseReturnValue:
-    said = {"words": form.words.data or "", "minutes": form.minutes.data, "picture": pictures.sent(form.photo.data)}
+    said = {"words": form.words.data or "", "minutes": form.minutes.data, "picture": documents.sent(form.photo.data)}
     made = actions.file(record_id, DisputeKind(form.kind.data), actor(), **said, now=clock.now())
     flash(_("Your dispute is filed. This page shows who decides and by when."), "success")
     return see_other(url_for(".my_dispute", dispute_id=made.id))
@@ -120,7 +120,7 @@ def add_proof(dispute_id: int) -> ResponseReturnValue:
     form = ProofForm()
 
     def act() -> object:
-        return actions.add_proof(dispute_id, pictures.sent(form.photo.data) or b"", actor(), now=clock.now())
+        return actions.add_proof(dispute_id, documents.sent(form.photo.data) or b"", actor(), now=clock.now())
 
     return _done(dispute_id, form, _("The picture is added."), act)
 
@@ -133,7 +133,7 @@ def _done(dispute_id: int, form: Form, words: str, act: Callable[[], object]) ->
 @bp.get("/me/dispute-proofs/<int:proof_id>")
 @volunteer_only
 def my_proof(proof_id: int) -> ResponseReturnValue:
-    return pictures.shown(queries.proof_of(proof_id, queries.of_owner(actor().account_id)))
+    return documents.shown(queries.proof_of(proof_id, queries.of_owner(actor().account_id)))
 
 
 def _record_or_404(record_id: int) -> ServiceRecord:

@@ -28,7 +28,7 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.records import attempts, corrections
 from blueprints.records.attempts import About
 from blueprints.records.models import Bar, ServiceRecord, Tried
-from core import audit, clock, workdays
+from core import audit, clock, pictures, workdays
 from core.actor import Actor, Role
 from core.db import Base, db, lock
 from core.i18n import _
@@ -171,7 +171,7 @@ def _ask(check: SpotCheck, now: datetime) -> None:
 
 
 def answer(request_id: int, words: str, picture: bytes | None, actor: Actor, *, now: datetime) -> CheckAnswer:
-    """The organization says what proves its entries, with a picture if it has one; more can follow."""
+    """The organization says what proves its entries, with a picture or PDF if it has one; more can follow."""
     asked = lock(CheckRequest, request_id)
     organization = db.session.get_one(Organization, asked.organization_id)
     if not any(actor.may(role, organization.path) for role in ANSWERERS):
@@ -179,9 +179,9 @@ def answer(request_id: int, words: str, picture: bytes | None, actor: Actor, *, 
     if db.session.get_one(SpotCheck, asked.check_id).state is not CheckState.OPEN:
         raise Refusal(_("This spot check is closed, so nothing more can be sent."))
     if not words and not picture:
-        raise Refusal(_("Please write something, or choose a picture."), "words")
+        raise Refusal(_("Please write something, or choose a picture or PDF."), "words")
     made = CheckAnswer(request_id=asked.id, words=words, size=len(picture or b""), picture=picture, at=now)
-    made.by_id = actor.account_id
+    made.by_id, made.content_type = actor.account_id, pictures.type_of(picture or b"")
     asked.answered_at = asked.answered_at or now
     db.session.add(made)
     _note("check answered", made, actor, organization, now)

@@ -60,6 +60,9 @@ class AnswerForm(Form):
         description=lazy("For example: who was in charge, who was helped, where the sheet is kept."),
     )
     photo = FileField(
-        lazy("Picture"),
-        description=lazy("A sheet, a photo of the service. Where and with what it was taken is not kept."),
+        lazy("Picture or PDF"),
+        description=lazy(
+            "A sheet, a photo of the service, a list. Where and with what a picture was taken is not kept; "
+            "a PDF of at most 5 MB is kept as it is."
+        ),
     )

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from blueprints.organizations.models import Organization
 from blueprints.records.models import ServiceRecord
 from core.db import Base, Blob
+from core.pictures import CONTENT_TYPE
 
 
 class Rule(StrEnum):
@@ -204,14 +205,18 @@ class CheckRequest(Base):
 
 
 class CheckAnswer(Base):
-    """What an organization says, with a picture if it has one. Pictures are made anew and kept here."""
+    """What an organization says, with a picture or a PDF if it has one. Pictures are made anew, PDFs looked through."""
 
     __tablename__ = "check_answer"
-    __table_args__ = (CheckConstraint("words <> '' OR size > 0", name="says_or_shows_something"),)
+    __table_args__ = (
+        CheckConstraint("words <> '' OR size > 0", name="says_or_shows_something"),
+        CheckConstraint("content_type IN ('image/jpeg', 'application/pdf')", name="is_of_a_known_type"),
+    )
 
     request_id: Mapped[int] = mapped_column(ForeignKey("check_request.id"), index=True)
     words: Mapped[str] = mapped_column(String(1000), default="")
-    size: Mapped[int] = mapped_column(default=0)  # bytes of the picture
+    size: Mapped[int] = mapped_column(default=0)  # bytes of the picture or PDF
+    content_type: Mapped[str] = mapped_column(String(40), default=CONTENT_TYPE, server_default=CONTENT_TYPE)
     picture: Mapped[bytes | None] = mapped_column(Blob, deferred=True, deferred_raiseload=True)
     at: Mapped[datetime]
     by_id: Mapped[int] = mapped_column(ForeignKey("account.id"))

@@ -7,7 +7,7 @@ from blueprints.identity.access import actor, staff
 from blueprints.inspections import actions, queries
 from blueprints.inspections.forms import AnswerForm
 from blueprints.inspections.models import CheckRequest
-from core import clock, pictures
+from core import clock, documents
 from core.actor import Role
 from core.db import reading
 from core.i18n import _
@@ -45,7 +45,7 @@ def answer_request(request_id: int) -> ResponseReturnValue:
 
 
 def _answered(request_id: int, form: AnswerForm) -> ResponseReturnValue:
-    actions.answer(request_id, form.words.data or "", pictures.sent(form.photo.data), actor(), now=clock.now())
+    actions.answer(request_id, form.words.data or "", documents.sent(form.photo.data), actor(), now=clock.now())
     flash(_("Your answer is sent to those who check."), "success")
     return see_other(url_for(".show_request", request_id=request_id))
 
@@ -53,7 +53,7 @@ def _answered(request_id: int, form: AnswerForm) -> ResponseReturnValue:
 @bp.get("/desk/check-pictures/<int:answer_id>")
 @staff()
 def show_picture(answer_id: int) -> ResponseReturnValue:
-    return pictures.shown(queries.picture_within(answer_id, _reach(), actor().reach(*actions.LOOKERS)))
+    return documents.shown(queries.picture_within(answer_id, _reach(), actor().reach(*actions.LOOKERS)))
 
 
 def _request_page(request_id: int, form: AnswerForm) -> Response:

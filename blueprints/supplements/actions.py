@@ -78,7 +78,7 @@ def _kept(stated: Stated, state: SupplementState, actor: Actor, now: datetime) -
     if len(db.session.scalars(mine).all()) >= MOST_OPEN:
         raise Refusal(_("Many requests of this person wait already. Please wait until some of them are decided."))
     if not stated.picture:
-        raise Refusal(_("Please add a picture that proves it: of the place, a sheet, a message."), "photo")
+        raise Refusal(_("Please add a picture or PDF that proves it: of the place, a sheet, a message."), "photo")
     made = Supplement(volunteer_id=facts.volunteer_id, organization_id=facts.organization_id, state=state)
     made.title, made.category, made.content, made.place = facts.title, facts.category, facts.content, facts.place
     made.voucher_name, made.why, made.minutes = facts.responsible_name, stated.why, facts.minutes

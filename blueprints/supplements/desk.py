@@ -16,7 +16,7 @@ from blueprints.supplements import actions, queries
 from blueprints.supplements.actions import LOOK, Stated
 from blueprints.supplements.forms import DeclineForm, QuestionForm, SupplementForm
 from blueprints.supplements.models import Supplement
-from core import clock, pictures
+from core import clock, documents
 from core.actor import Role
 from core.db import reading
 from core.forms import Form
@@ -91,7 +91,7 @@ def _done(supplement_id: int, form: Form, words: str, act: Callable[..., object]
 @bp.get("/desk/supplement-pictures/<int:picture_id>")
 @staff(*LOOK)
 def show_picture(picture_id: int) -> ResponseReturnValue:
-    return pictures.shown(queries.picture_of(picture_id, queries.within(actor().reach(*LOOK))))
+    return documents.shown(queries.picture_of(picture_id, queries.within(actor().reach(*LOOK))))
 
 
 # --- for somebody else ----------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def propose_supplement(volunteer_id: int) -> ResponseReturnValue:
 
 
 def _proposed(volunteer_id: int, form: SupplementForm) -> ResponseReturnValue:
-    stated = Stated(form.facts(volunteer_id), form.why.data or "", pictures.sent(form.photo.data))
+    stated = Stated(form.facts(volunteer_id), form.why.data or "", documents.sent(form.photo.data))
     made = actions.propose(stated, actor(), now=clock.now())
     flash(_("Stated. The person has to agree before anybody looks at it."), "success")
     return see_other(url_for(".show_supplement", supplement_id=made.id))

@@ -46,8 +46,8 @@ class SupplementForm(Form):
     )
     why = StringField(lazy("Why was there no shift?"), [Filled(lazy("Please say why.")), AtMost(200)])
     photo = FileField(
-        lazy("Picture as proof"),
-        description=lazy("Where and with what it was taken is not kept. Only you and those who decide see it."),
+        lazy("Picture or PDF as proof"),
+        description=lazy("Where and with what a picture was taken is not kept. Only you and those who decide see it."),
     )
 
     def offer(self, organizations: list[Organization]) -> "SupplementForm":
@@ -62,7 +62,7 @@ class SupplementForm(Form):
 
     def validate_photo(self, field: FileField) -> None:
         if not field.data or not field.data.filename:
-            raise ValidationError(_("Please add a picture that proves it: of the place, a sheet, a message."))
+            raise ValidationError(_("Please add a picture or PDF that proves it: of the place, a sheet, a message."))
 
     def facts(self, volunteer_id: int) -> Facts:
         starts, ends = span(self.day.data, self.starts.data, self.ends.data)
@@ -89,8 +89,8 @@ def span(day: date, starts: time, ends: time) -> tuple[datetime, datetime]:
 class AnswerForm(Form):
     words = TextAreaField(lazy("Your answer"), [Filled(lazy("Please answer the question.")), AtMost(400)])
     photo = FileField(
-        lazy("Another picture"),
-        description=lazy("Where and with what it was taken is not kept. Only you and those who decide see it."),
+        lazy("Another picture or PDF"),
+        description=lazy("Where and with what a picture was taken is not kept. Only you and those who decide see it."),
     )
 
 

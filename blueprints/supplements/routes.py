@@ -15,8 +15,7 @@ from blueprints.supplements import actions, queries
 from blueprints.supplements.actions import Stated
 from blueprints.supplements.forms import AnswerForm, SupplementForm
 from blueprints.supplements.models import Supplement, SupplementPicture
-from core import clock
-from core import pictures as photos
+from core import clock, documents
 from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
@@ -67,7 +66,7 @@ def _new_page(form: SupplementForm) -> Response:
 
 
 def _asked(form: SupplementForm) -> ResponseReturnValue:
-    stated = Stated(form.facts(_me()), form.why.data or "", photos.sent(form.photo.data))
+    stated = Stated(form.facts(_me()), form.why.data or "", documents.sent(form.photo.data))
     made = actions.ask(stated, actor(), now=clock.now())
     flash(_("Your request is sent. This page shows how far it is."), "success")
     return see_other(url_for(".my_supplement", supplement_id=made.id))
@@ -111,7 +110,7 @@ def answer_supplement(supplement_id: int) -> ResponseReturnValue:
     form = AnswerForm()
 
     def act() -> object:
-        words, picture = form.words.data or "", photos.sent(form.photo.data)
+        words, picture = form.words.data or "", documents.sent(form.photo.data)
         return actions.answer(supplement_id, actor(), words=words, picture=picture, now=clock.now())
 
     return _done(supplement_id, form, _("Your answer is sent."), act)
@@ -125,7 +124,7 @@ def _done(supplement_id: int, form: Form, words: str, act: Callable[[], object])
 @bp.get("/me/supplement-pictures/<int:picture_id>")
 @volunteer_only
 def my_picture(picture_id: int) -> ResponseReturnValue:
-    return photos.shown(queries.picture_of(picture_id, queries.of_volunteer(_me())))
+    return documents.shown(queries.picture_of(picture_id, queries.of_volunteer(_me())))
 
 
 def _me() -> int:

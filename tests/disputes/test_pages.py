@@ -12,6 +12,7 @@ from core import clock
 from core.actor import Role
 from core.db import db
 from tests.claims.test_claiming import actor_of
+from tests.core.pdfs import GOOD
 from tests.counting import counted
 from tests.disputes.conftest import LATER, disputed, recorded
 from tests.disputes.test_disputes import DAY, accept, reject
@@ -82,6 +83,18 @@ def test_a_wrong_form_keeps_what_was_typed(as_, world, record):
     refused = file(lin, record, kind="not_me", words="不是我", photo=(BytesIO(b"<svg/>"), "p.jpg"))
     assert (refused.status_code, "no picture that can be read" in refused.text) == (409, True)
     assert db.session.scalar(select(Dispute.id)) is None
+
+
+def test_a_pdf_is_a_proof_too_and_is_only_saved(as_, world, deciders, record):
+    lin = as_(world.lin)
+    proof = (BytesIO(GOOD["a page"]), "p.pdf")
+    assert file(lin, record, kind="wrong", words="我十点半就走了。", minutes="90", photo=proof).status_code == 303
+    made, kept = newest(), db.session.scalars(select(Proof)).one()
+    assert "PDF of" in as_(deciders.xu).get(f"/desk/disputes/{made.id}").text
+    for who, address in ((world.lin, "/me"), (deciders.xu, "/desk")):
+        answer = as_(who).get(f"{address}/dispute-proofs/{kept.id}")
+        assert (answer.content_type, answer.data) == ("application/pdf", GOOD["a page"])
+        assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
 def test_the_desk_sees_it_and_decides_and_the_owner_reads_why(as_, world, deciders, record):

@@ -24,6 +24,7 @@ from core.refusal import Barred, Refusal
 from tests.attacks.conftest import words
 from tests.claims.test_attendance import mark
 from tests.claims.test_claiming import claim
+from tests.core.pdfs import GOOD, HOSTILE
 from tests.counting import counted
 from tests.factories import HOUR, START, give, make_organization, make_post, make_shift, make_staff, make_volunteer
 from tests.records.test_ledger import DONE, hand_in, served
@@ -215,6 +216,44 @@ def test_the_organization_is_told_and_answers_with_words_and_a_picture(world, st
     assert as_(world.gu).get(address).status_code == 404
     assert "Answered" in as_(boss).get(f"/desk/checks/{check.id}").text
     assert asked.check_id == check.id
+
+
+def test_the_organization_answers_with_a_pdf_that_is_only_saved_by_those_who_may_see_it(world, station, boss, as_, at):
+    check = draw(world, boss)
+    asked = queries.requests_of(check.id)[0]
+    chen, address = as_(world.chen), f"/desk/check-requests/{asked.id}"
+    sent = {"words": "见名册", "photo": (BytesIO(GOOD["many pages"]), "名册.jpg")}
+    assert chen.post(f"{address}/answers", data=sent).status_code == 303
+    answer = db.session.scalars(select(CheckAnswer)).one()
+    assert (answer.content_type, answer.size) == ("application/pdf", len(GOOD["many pages"]))
+    for browser, page in ((chen, address), (as_(boss), f"/desk/checks/{check.id}")):
+        assert "PDF, " in browser.get(page).text
+        saved = browser.get(f"/desk/check-pictures/{answer.id}")
+        assert (saved.content_type, saved.data) == ("application/pdf", GOOD["many pages"])
+        assert saved.headers["Content-Disposition"].startswith("attachment")
+        assert saved.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in saved.headers["Content-Security-Policy"]
+    for who in (world.gu, world.pan, world.he):
+        assert as_(who).get(f"/desk/check-pictures/{answer.id}").status_code == 404
+
+
+@pytest.mark.parametrize("what", ["a script in a packed stream", "one with a password", "a truncated one", "a bomb"])
+def test_a_hostile_pdf_changes_nothing_and_the_words_are_kept(world, station, boss, as_, at, what):
+    data, sentence = HOSTILE[what]
+    asked = queries.requests_of(draw(world, boss).id)[0]
+    sent = {"words": "见名册", "photo": (BytesIO(data), "a.pdf")}
+    answer = as_(world.chen).post(f"/desk/check-requests/{asked.id}/answers", data=sent)
+    assert (answer.status_code, sentence in answer.text, "见名册" in answer.text) == (409, True, True)
+    assert db.session.scalar(select(CheckAnswer.id)) is None
+
+
+def test_an_answer_of_another_type_is_refused_by_the_database(world, station, boss):
+    asked = queries.requests_of(draw(world, boss).id)[0]
+    told = {"words": "见名册", "at": LATER, "by_id": world.chen.account_id}
+    db.session.add(CheckAnswer(request_id=asked.id, content_type="text/html", **told))
+    with pytest.raises(Exception, match="known_type"):
+        db.session.flush()
+    db.session.rollback()
 
 
 def test_an_overdue_answer_is_shown_to_both_sides(world, station, boss, as_, at):

@@ -14,6 +14,7 @@ from blueprints.supplements.models import Supplement, SupplementPicture, Supplem
 from core import clock
 from core.actor import Role
 from core.db import db
+from tests.core.pdfs import GOOD, HOSTILE
 from tests.counting import counted
 from tests.factories import HOUR, START, browser_of, give, make_world
 from tests.supplements.test_supplements import ask, stated
@@ -56,9 +57,36 @@ def typed(world, **values):
     }
 
 
+def pdf():
+    return BytesIO(GOOD["a page"]), "签到表.pdf"
+
+
 def only():
     db.session.expire_all()
     return db.session.scalars(select(Supplement)).one()
+
+
+def test_a_pdf_proves_as_well_as_a_picture_and_is_only_saved(as_, world):
+    lin, chen = as_(world.lin), as_(world.chen)
+    assert lin.post("/me/supplements", data=typed(world, photo=pdf())).status_code == 303
+    asked = only()
+    page = chen.get(f"/desk/supplements/{asked.id}").text
+    assert "PDF of" in page
+    assert "<img src=" not in page
+    for browser, address in ((lin, "/me"), (chen, "/desk")):
+        answer = browser.get(f"{address}/supplement-pictures/{picture_id(asked)}")
+        assert (answer.content_type, answer.data) == ("application/pdf", GOOD["a page"])
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert "sandbox" in answer.headers["Content-Security-Policy"]
+    assert as_(world.gu).get(f"/desk/supplement-pictures/{picture_id(asked)}").status_code == 404
+
+
+def test_a_pdf_with_a_script_is_refused_and_what_was_typed_is_kept(as_, world):
+    data, sentence = HOSTILE["a script"]
+    answer = as_(world.lin).post("/me/supplements", data=typed(world, photo=(BytesIO(data), "a.pdf")))
+    assert (answer.status_code, sentence in answer.text, "台风夜安置点值守" in answer.text) == (409, True, True)
+    assert db.session.scalar(select(Supplement.id)) is None
 
 
 def test_from_the_form_to_an_entry_on_notice(as_, world):
@@ -92,7 +120,7 @@ def picture_id(supplement):
 @pytest.mark.parametrize(
     ("values", "status", "words"),
     [
-        ({"photo": (BytesIO(b""), "")}, 422, "picture that proves it"),
+        ({"photo": (BytesIO(b""), "")}, 422, "picture or PDF that proves it"),
         ({"photo": (BytesIO(b"<svg>"), "a.jpg")}, 409, "no picture that can be read"),
         ({"title": ""}, 422, "few words"),
         ({"day": "2099-06-05"}, 409, "not over yet"),
