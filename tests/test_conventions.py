@@ -127,6 +127,7 @@ LAYERS = {
 LAYERS |= {"absences": LAYERS["queries"], "marking": LAYERS["actions"], "missed": LAYERS["routes"]}
 LAYERS |= {"absence_forms": LAYERS["forms"]}
 LAYERS |= {"batches": LAYERS["actions"], "batch_desk": LAYERS["routes"]}  # certificates for many at once
+LAYERS |= {"newcomers": LAYERS["actions"]}  # whom a file registers
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}

@@ -207,6 +207,7 @@ ACTIONS: dict[str, Any] = {
     "certificates issued": lazy("issued the certificates of a list"),
     "certificates declined": lazy("declined a list for certificates"),
     "hand-over asked": lazy("asked for a file for the national system"),
+    "ID number handed over": lazy("had the ID number written into a file for the national system"),
     "hand-over dropped": lazy("dropped a file for the national system"),
     "hand-over answered": lazy("took in the answer of the national system"),
     "hand-over row decided": lazy("decided about a row of that answer"),

@@ -1,6 +1,7 @@
 """Reading everything about one person, section by section, without the names of others."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -10,15 +11,19 @@ from sqlalchemy import JSON, Column, Table, select
 from blueprints.certificates.models import Certificate, CertificateFile
 from blueprints.copies.sections import Person, Section
 from blueprints.disputes.models import Proof
+from blueprints.exchange.models import HandoverBatch, HandoverState
+from blueprints.exchange.sending import ID_NUMBER_WENT
 from blueprints.identity.models import Account, Volunteer
 from blueprints.messages import words as messages
 from blueprints.messages.models import Notice
 from blueprints.organizations.models import Division, Organization
 from blueprints.supplements.models import SupplementPicture
 from core import masks
+from core.audit import AuditEntry
 from core.db import Base, db
 
 Row = dict[str, Any]
+SHOWN = 50
 PEOPLE = {"account": Account.id, "volunteer": Volunteer.id}
 PLACES: dict[str, Any] = {"organization": Organization.name, "division": Division.name}
 
@@ -93,6 +98,24 @@ def _names(target: str, ids: Iterable[int | None], person: Person) -> dict[int |
     people = people.join(Volunteer, Volunteer.account_id == Account.id) if target == "volunteer" else people
     named = db.session.execute(people.where(PEOPLE[target].in_(wanted))).all()
     return {id: name if account == person.account_id else masks.name(name) for id, account, name in named}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAway:
+    """Once that somebody's ID number was written into a file for the national system."""
+
+    at: datetime
+    organization: str
+    reason: str
+    state: HandoverState
+
+
+def given_away(account_id: int) -> list[GivenAway]:
+    """When, by which organization and why the person's ID number went out, the latest first."""
+    told = select(AuditEntry.at, Organization.name, HandoverBatch.reason, HandoverBatch.state)
+    mine = told.join(HandoverBatch, HandoverBatch.id == AuditEntry.subject_id).join(HandoverBatch.organization)
+    mine = mine.where(AuditEntry.about_id == account_id, AuditEntry.action == ID_NUMBER_WENT)
+    return [GivenAway(*row) for row in db.session.execute(mine.order_by(AuditEntry.id.desc()).limit(SHOWN))]
 
 
 def files(person: Person) -> list[tuple[str, Any, int]]:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, url_for
 from flask.typing import ResponseReturnValue
 
-from blueprints.copies import actions
+from blueprints.copies import actions, queries
 from blueprints.copies.forms import CopyForm
 from blueprints.copies.sections import LEFT_OUT, SECTIONS
 from blueprints.identity.access import actor, signed_in
@@ -43,4 +43,5 @@ def _page(form: CopyForm) -> Response:
     made = jobs.of_kind(actions.COPY.name, actor().account_id)
     told: dict[str, Any] = {"sections": [section.title for section in SECTIONS]}
     told["reasons"] = sorted({str(why) for why in LEFT_OUT.values()})
+    told["given_away"] = queries.given_away(actor().account_id)
     return respond("copies/mine.html", form=form, made=made, kept_for=jobs.KEPT_FOR.days, **told)

@@ -414,6 +414,7 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
 ) | {
     "identity_report": lazy("Reports of registrations belong to whoever made them, and are followed by their code."),
     **dict.fromkeys(("risk_flag", "risk_row", "spot_check", "check_item", "check_answer"), CHECKS),
+    "newcomer": lazy("Whom a file registers is nobody here before the whole file is in."),
     "evidence": lazy("Photos of sheets show other people, too; the station shows you yours."),
     "job_chunk": lazy("Files that tasks made, this copy among them; each is downloaded at its task."),
 }

@@ -142,7 +142,8 @@ def decline(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> Impor
 
 
 def undo(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> ImportBatch:
-    """Take a whole batch back, as long as none of its hours counts; afterwards entries are corrected one by one."""
+    """Take a whole batch back, also one whose task broke off, as long as none of its hours counts; afterwards entries
+    are corrected one by one."""
     if not is_said(reason):
         raise Refusal(_("Please say why the import is taken back."), "reason")
     batch = lock(ImportBatch, batch_id)
@@ -158,12 +159,18 @@ def undo(batch_id: int, actor: Actor, *, reason: str, now: datetime) -> ImportBa
 
 
 def _refuse_late(batch: ImportBatch, now: datetime) -> None:
-    if batch.state is not S.APPLIED:
+    if batch.state is not S.APPLIED and not (batch.state is S.APPLYING and broke_off(batch)):
         raise Refusal(_("Only an import that was entered can be taken back."))
     if batch.kind is ImportKind.HOURS and queries.effective_count(batch.id):
         raise Refusal(_("Some of these hours count already, so each wrong entry is corrected on its own."))
     if batch.kind is ImportKind.REGISTRATIONS and batch.applied_at and now > batch.applied_at + UNDO_WITHIN:
         raise Refusal(_("This was entered more than %(days)d days ago and stays.", days=UNDO_WITHIN.days))
+
+
+def broke_off(batch: ImportBatch) -> bool:
+    """Whether nobody works on the batch although it is not at its end."""
+    job = db.session.get(Job, batch.job_id) if batch.job_id else None
+    return job is None or job.state not in LIVE
 
 
 def resume(batch_id: int, actor: Actor, *, now: datetime) -> ImportBatch:
@@ -173,9 +180,8 @@ def resume(batch_id: int, actor: Actor, *, now: datetime) -> ImportBatch:
     if not queries.may_decide(actor, batch, organization):
         sentence = _("The level above %(name)s decides on this import.", name=organization.name)
         raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, batch)
-    job = db.session.get(Job, batch.job_id) if batch.job_id else None
     task = {S.APPLYING: "apply", S.UNDOING: "undo"}.get(batch.state)
-    if task is None or job is None or job.state in LIVE:
+    if task is None or not broke_off(batch):
         raise Refusal(_("This import is at work, or over. Reload the page to see how."))
     _begin(batch, task, batch.decided_by_id or actor.account_id, now)
     _trace("import resumed", batch, actor, now)

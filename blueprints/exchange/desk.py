@@ -110,19 +110,20 @@ def _page(batch: ImportBatch, form: Form) -> Response:
 def _told(batch: ImportBatch) -> dict[str, Any]:
     may_make = queries.may_make(actor(), batch.organization)
     may_decide = queries.may_decide(actor(), batch, batch.organization)
+    is_stuck = batch.state in (ImportState.APPLYING, ImportState.UNDOING) and actions.broke_off(batch)
+    is_left = batch.state is ImportState.APPLIED or (is_stuck and batch.state is ImportState.APPLYING)
     return {
         "batch": batch,
         "tag": _version(batch),
         "is_live": batch.job is not None and batch.job.state in LIVE,
-        "is_stuck": batch.state in (ImportState.APPLYING, ImportState.UNDOING)
-        and (batch.job is None or batch.job.state not in LIVE),
+        "is_stuck": is_stuck,
         "counts": queries.counts(batch.id),
         "row_states": list(RowState),
         "problems": queries.first_problems(batch.id),
         "may_make": may_make,
         "is_mine": may_make and batch.uploaded_by_id == actor().account_id,
         "may_decide": may_decide and not people.is_one_of(actor().account_id, {batch.uploaded_by_id}),
-        "can_be_undone": batch.state is ImportState.APPLIED and not queries.effective_count(batch.id),
+        "can_be_undone": is_left and not queries.effective_count(batch.id),
     }
 
 

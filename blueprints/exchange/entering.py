@@ -10,12 +10,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 
-from blueprints.exchange import actions, queries, rules
+from blueprints.exchange import actions, newcomers, queries, rules
 from blueprints.exchange.models import NEXT_IMPORT_STATES, ImportBatch, ImportKind, ImportRow, ImportState, RowState
-from blueprints.identity import actions as identity
-from blueprints.identity.models import Account, Gender, Volunteer, VolunteerState
 from blueprints.jobs.actions import Kind, Work, language_of, register
 from blueprints.jobs.models import ChunkSide, Job, JobChunk, JobState
 from blueprints.messages.models import NoticeKind
@@ -24,8 +22,8 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Category
 from blueprints.records import actions as records
 from blueprints.records.actions import Facts
-from blueprints.records.models import RecordSource, RecordState, ServiceRecord
-from core import audit, clock, spreadsheets
+from blueprints.records.models import RecordSource, ServiceRecord
+from core import clock, spreadsheets
 from core.actor import Actor, Role
 from core.db import db, lock, reading
 from core.i18n import _, lazy, speaking
@@ -33,7 +31,7 @@ from core.refusal import Refusal
 from core.tables import XLSX, Xlsx
 
 Steps = Generator[None]
-READ_AT_ONCE, TRY_AT_ONCE, ENTER_AT_ONCE, PEOPLE_AT_ONCE = 500, 500, 10, 100
+READ_AT_ONCE, TRY_AT_ONCE, ENTER_AT_ONCE, PEOPLE_AT_ONCE = 500, 500, 10, 200
 STEM = 80  # of a name that more is put behind: a task keeps 120 characters
 S, R = ImportState, RowState
 
@@ -111,11 +109,13 @@ def _try(batch: ImportBatch, some: Sequence[ImportRow]) -> None:
     for row in some:
         values, problems = rules.read_row(batch.kind, batch.heads, batch.mapping, told[row.id]["cells"])
         told[row.id]["values"], row.problems, row.key = values, problems, None
-        row.state, row.volunteer_id = R.WRONG if problems else R.READY, None
+        row.state, row.volunteer_id, row.starts_at, row.ends_at = R.WRONG if problems else R.READY, None, None, None
         if not problems:
             row.key = rules.key_of(batch.kind, batch.platform, values)
     _recognise(batch, some)
     _match(batch, [row for row in some if row.state is R.READY], {id: each["values"] for id, each in told.items()})
+    if batch.kind is ImportKind.HOURS:
+        _compare_times(batch, some)
     for row in some:
         row.sealed = queries.sealed(told[row.id]["cells"], told[row.id]["values"])
     db.session.flush()
@@ -178,38 +178,61 @@ def _judge_hours(row: ImportRow, person: Person | None, values: dict[str, Any]) 
     if person is None or person[1] is None:
         return _("Your organization knows nobody with this number. Check it, or import the registration first.")
     row.volunteer_id = person[1]
-    if datetime.fromisoformat(values["ends"]) > clock.now():
-        return _("That time is not over yet.")
-    if overlapping(person[1], rules.starts_of(values), datetime.fromisoformat(values["ends"])):
-        return _("Some of this time is recorded already.")
-    return ""
+    row.starts_at, row.ends_at = rules.starts_of(values), datetime.fromisoformat(values["ends"])
+    return _("That time is not over yet.") if row.ends_at > clock.now() else ""
 
 
-def overlapping(volunteer_id: int, starts: datetime, ends: datetime) -> bool:
-    """Whether an entry that stands covers some of this time."""
-    mine = select(ServiceRecord.id).where(
-        ServiceRecord.volunteer_id == volunteer_id,
-        ServiceRecord.state != RecordState.RETURNED,
-        ServiceRecord.started_at < ends,
-        ServiceRecord.ended_at > starts,
-    )
-    return db.session.scalar(mine.limit(1)) is not None
+def _compare_times(batch: ImportBatch, some: Sequence[ImportRow]) -> None:
+    """Time of a person that an entry covers, or an earlier row of the same file: nobody serves twice at once."""
+    db.session.flush()
+    recorded = queries.recorded_already(batch.id, some)
+    by_id = {row.id: row for row in some}
+    for id in recorded:
+        by_id[id].state, by_id[id].problems = R.WRONG, [["", _("Some of this time is recorded already.")]]
+    db.session.flush()
+    for id, other, first in queries.overlaps_inside(batch.id, some):
+        row, earlier = by_id[id], by_id.get(other)
+        if row.state is R.READY and (earlier is None or earlier.state is R.READY):
+            values = {"first": first, "second": row.number}
+            sentence = _("Rows %(first)d and %(second)d: the same person cannot serve twice at one time.", **values)
+            row.state, row.problems = R.WRONG, [["", sentence]]
 
 
 # --- entering them --------------------------------------------------------------------------------------------
 
 
 def apply(work: Work) -> Steps:
-    """Enter the rows that are ready. Hours are then confirmed in the name of who approved the batch: not one of them
-    before the last one was entered."""
+    """Enter the rows that are ready. People are let in together, behind the last row; hours are then confirmed in the
+    name of who approved the batch: not one of them before the last one was entered."""
     batch_id: int = work.given["batch_id"]
     with reading():
-        batch = db.session.get_one(ImportBatch, batch_id)
-        kind, at_once = batch.kind, PEOPLE_AT_ONCE if batch.kind is ImportKind.REGISTRATIONS else ENTER_AT_ONCE
-        work.expect(work.done + queries.count(batch_id, R.READY))
+        kind = db.session.get_one(ImportBatch, batch_id).kind
+        work.expect(work.done + queries.ready_behind(batch_id, work.kept.get("after", 0)))
+    if kind is ImportKind.REGISTRATIONS:
+        yield from _let_people_in(work, batch_id)
+        return
+    yield from _enter_hours_of(work, batch_id)
+    yield from _confirm(work, batch_id)
+
+
+def _let_people_in(work: Work, batch_id: int) -> Steps:
+    """Set down row by row who is to come, and make all of them people in the last step."""
+    if "after" not in work.kept:  # of an earlier task that broke off for good: this one begins anew
+        newcomers.forget(batch_id)
+        work.kept["after"] = 0
+    while some := queries.rows(batch_id, (R.READY,), work.kept["after"], PEOPLE_AT_ONCE):
+        newcomers.set_down(db.session.get_one(ImportBatch, batch_id), some)
+        work.kept["after"] = some[-1].id
+        work.advance(len(some))
+        yield
+    newcomers.let_in(batch_id)
+    _all_entered(batch_id)
+
+
+def _enter_hours_of(work: Work, batch_id: int) -> Steps:
     while not work.kept.get("entered"):
         batch = db.session.get_one(ImportBatch, batch_id)
-        some = queries.rows(batch_id, (R.READY,), 0, at_once)
+        some = queries.rows(batch_id, (R.READY,), 0, ENTER_AT_ONCE)
         for row in some:
             _enter_row(batch, row)
         work.advance(len(some))
@@ -217,23 +240,20 @@ def apply(work: Work) -> Steps:
             _all_entered(batch_id)
             work.kept["entered"] = True
         yield
-    if kind is ImportKind.HOURS:
-        yield from _confirm(work, batch_id)
 
 
 def _enter_row(batch: ImportBatch, row: ImportRow) -> None:
-    """One row; what a rule refuses stays in the file of what is wrong, and the others go in."""
+    """One row of hours; what a rule refuses stays in the file of what is wrong, and the others go in."""
     values = queries.content(row)["values"]
     if row.key and queries.known_keys([row.key], batch.id).get(row.key, (batch.id, 0))[0] != batch.id:
         row.state, row.problems = R.KNOWN, [["", _("Entered before, with an earlier file.")]]
         return
-    enter = _enter_hours if batch.kind is ImportKind.HOURS else _enter_person
     try:
         with db.session.begin_nested(), speaking(language_of(batch.uploaded_by_id)):  # who mends what is wrong
             for earlier in queries.returned_rows(row.key or ""):
                 earlier.state = R.UNDONE  # its entry counts nothing; this one takes its place
             db.session.flush()
-            enter(batch, row, values)
+            _enter_hours(batch, row, values)
             row.state, row.sealed = R.APPLIED, ""
             db.session.flush()
     except Refusal as refusal:
@@ -258,35 +278,6 @@ def _enter_hours(batch: ImportBatch, row: ImportRow, values: dict[str, Any]) -> 
         facts, RecordSource.IMPORT, stated_by=batch.uploaded_by_id, recorders=[batch.uploaded_by_id], now=clock.now()
     )
     row.record_id = made.id
-
-
-def _enter_person(batch: ImportBatch, row: ImportRow, values: dict[str, Any]) -> None:
-    """An account that nobody has taken over yet, and a registration. No consent is written down: nobody gave one here,
-    so no ID number is kept, and minutes count nowhere before the person comes."""
-    now = clock.now()
-    identity.require_free(values["phone"])
-    if "id_number" in values and queries.has_id_number(values["id_number"]):
-        raise Refusal(_("Somebody with this ID number is registered with another organization. Ask your office."))
-    account = Account(name=values["name"], phone=values["phone"], created_at=now, created_by_id=batch.uploaded_by_id)
-    db.session.add(account)
-    db.session.flush()
-    person = Volunteer(account_id=account.id, number=identity.new_number(), registered_with_id=batch.organization_id)
-    person.gender = Gender(values["gender"]) if "gender" in values else None
-    person.birth_date = date.fromisoformat(values["birth_date"]) if "birth_date" in values else None
-    person.division_id, person.state = None, VolunteerState.ACTIVE
-    person.submitted_at, person.decided_at, person.decided_by_id = batch.uploaded_at, now, batch.decided_by_id
-    db.session.add(person)
-    db.session.flush()
-    row.volunteer_id = person.id
-    audit.note(
-        "registration imported",
-        person,
-        actor_id=batch.uploaded_by_id,
-        now=now,
-        organization_id=batch.organization_id,
-        about_id=account.id,
-        approved_by=batch.decided_by_id,
-    )
 
 
 def _all_entered(batch_id: int) -> None:
@@ -338,7 +329,11 @@ def undo(work: Work) -> Steps:
     """Everything that a batch entered is taken back, as if it had not come; that it came stays on record."""
     batch_id: int = work.given["batch_id"]
     with reading():
+        kind = db.session.get_one(ImportBatch, batch_id).kind
         work.expect(work.done + queries.count(batch_id, R.APPLIED))
+    if kind is ImportKind.REGISTRATIONS:
+        work.advance(newcomers.send_back(batch_id, work.owner_id))
+        return
     while True:
         batch = db.session.get_one(ImportBatch, batch_id)
         some = queries.rows(batch_id, (R.APPLIED,), work.kept.get("after", 0), ENTER_AT_ONCE)
@@ -353,29 +348,10 @@ def undo(work: Work) -> Steps:
 
 
 def _undo_row(batch: ImportBatch, row: ImportRow, by: int) -> None:
-    now = clock.now()
     if row.record_id:
-        records.take_back(row.record_id, by, reason=batch.reason, now=now)
-        row.state = R.UNDONE
-    elif row.volunteer_id and not queries.in_use(row.volunteer_id):
-        _close_person(lock(Volunteer, row.volunteer_id), batch, by, now)
+        records.take_back(row.record_id, by, reason=batch.reason, now=clock.now())
         row.state = R.UNDONE
     db.session.flush()
-
-
-def _close_person(person: Volunteer, batch: ImportBatch, by: int, now: datetime) -> None:
-    """Nobody has come for the account yet: it is closed, and what it said of the person is dropped."""
-    account = lock(Account, person.account_id)
-    person.state, person.gender, person.birth_date = VolunteerState.RESIGNED, None, None
-    account.closed_at, account.phone, account.name = now, None, "*"
-    audit.note(
-        "imported registration taken back",
-        person,
-        actor_id=by,
-        now=now,
-        organization_id=batch.organization_id,
-        about_id=account.id,
-    )
 
 
 # --- what is wrong --------------------------------------------------------------------------------------------

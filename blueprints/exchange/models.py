@@ -1,13 +1,13 @@
 """What comes from other platforms and what goes to the national one: batches, and how each of their rows fared."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from blueprints.identity.models import Account
+from blueprints.identity.models import Account, Gender
 from blueprints.jobs.models import Job
 from blueprints.organizations.models import Organization
 from core.db import Base
@@ -40,7 +40,7 @@ NEXT_IMPORT_STATES: dict[ImportState, tuple[ImportState, ...]] = {
     ImportState.CHECKING: (ImportState.CHECKED, ImportState.READ),
     ImportState.CHECKED: (ImportState.CHECKING, ImportState.SUBMITTED, ImportState.DISCARDED),
     ImportState.SUBMITTED: (ImportState.APPLYING, ImportState.DECLINED),
-    ImportState.APPLYING: (ImportState.APPLIED,),
+    ImportState.APPLYING: (ImportState.APPLIED, ImportState.UNDOING),  # taken back when its task broke off for good
     ImportState.APPLIED: (ImportState.UNDOING,),
     ImportState.UNDOING: (ImportState.UNDONE,),
     ImportState.UNDONE: (),
@@ -117,6 +117,7 @@ class ImportRow(Base):
         ),
         Index("uq_import_row_applied", "key", unique=True, sqlite_where=APPLIED, postgresql_where=APPLIED),
         Index(None, "batch_id", "state", "id"),
+        Index(None, "batch_id", "volunteer_id", "starts_at"),
         Index(None, "key"),
         Index(None, "record_id"),
     )
@@ -129,6 +130,24 @@ class ImportRow(Base):
     problems: Mapped[list[Any]] = mapped_column(JSON, default=list)  # pairs of a column and a sentence
     volunteer_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)
     record_id: Mapped[int | None] = mapped_column(ForeignKey("service_record.id"))
+    starts_at: Mapped[datetime | None]  # of hours, to see which rows of one person overlap
+    ends_at: Mapped[datetime | None]
+
+
+class Newcomer(Base):
+    """Somebody whom a batch registers, kept apart until the whole batch is in: no account, so nobody sees them."""
+
+    __tablename__ = "newcomer"
+    __table_args__ = (UniqueConstraint("batch_id", "phone"),)
+
+    batch_id: Mapped[int] = mapped_column(ForeignKey("import_batch.id"))
+    row_id: Mapped[int] = mapped_column(ForeignKey("import_row.id"), unique=True)
+    name: Mapped[str] = mapped_column(String(40))
+    phone: Mapped[str] = mapped_column(String(20), index=True)
+    number: Mapped[str] = mapped_column(String(12), unique=True)  # of the volunteer to be
+    gender: Mapped[Gender | None]
+    birth_date: Mapped[date | None]
+    id_hash: Mapped[str | None] = mapped_column(String(64))  # to look once more who is here; it is not kept
 
 
 class ImportTemplate(Base):
@@ -235,6 +254,7 @@ class HandoverItem(Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey("handover_batch.id"))
     state: Mapped[ItemState] = mapped_column(default=ItemState.SENT)
     was_changed: Mapped[bool] = mapped_column(default=False)  # it had been sent before, and said something else
+    with_id_number: Mapped[bool] = mapped_column(default=False, server_default=false())  # the last time it was sent
     fingerprint: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(String(200), default="")
     at: Mapped[datetime]

@@ -189,6 +189,19 @@ def _cell(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else None if value is None else str(value)
 
 
+def given_away(batch: HandoverBatch) -> Select[Any]:
+    """Whose ID number stands in the file of a batch: its id, and the account of each, once."""
+    found: Any = select(HandoverItem.batch_id, Volunteer.account_id).select_from(HandoverItem)
+    if batch.kind is K.SERVICE:
+        found = found.join(ServiceRecord, ServiceRecord.id == HandoverItem.subject_id)
+        found = found.join(Volunteer, Volunteer.id == ServiceRecord.volunteer_id)
+    else:
+        found = found.join(Volunteer, Volunteer.id == HandoverItem.subject_id)
+    found = found.where(HandoverItem.batch_id == batch.id, HandoverItem.with_id_number)
+    whom: Select[Any] = found.distinct()
+    return whom
+
+
 # --- columns --------------------------------------------------------------------------------------------------
 
 

@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.claims.models import Claim
-from blueprints.exchange.models import ImportBatch, ImportKind, ImportRow, ImportState, ImportTemplate, RowState
+from blueprints.exchange.models import (
+    ImportBatch,
+    ImportKind,
+    ImportRow,
+    ImportState,
+    ImportTemplate,
+    Newcomer,
+    RowState,
+)
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -20,6 +29,8 @@ from core.db import db
 
 PAGE = 20
 PROBLEMS = 20  # that the page of a batch shows; all of them stand in the error file
+MOST_NAMED = 500  # ids in one question
+LONGEST = timedelta(hours=24)  # of a row of hours
 MAKERS = (Role.CLERK, Role.ADMINISTRATOR)
 DECIDERS = {ImportKind.REGISTRATIONS: Role.ADMINISTRATOR, ImportKind.HOURS: Role.CONFIRMER}
 WHOLE = (
@@ -79,6 +90,12 @@ def count(batch_id: int, *states: RowState) -> int:
     return db.session.scalar(found.where(ImportRow.state.in_(states)) if states else found) or 0
 
 
+def ready_behind(batch_id: int, after: int) -> int:
+    """How many rows behind that id wait to be entered."""
+    found = select(func.count()).select_from(ImportRow).where(ImportRow.batch_id == batch_id, ImportRow.id > after)
+    return db.session.scalar(found.where(ImportRow.state == RowState.READY)) or 0
+
+
 def template(organization_id: int, kind: ImportKind, platform: str) -> ImportTemplate | None:
     kept = select(ImportTemplate).where(ImportTemplate.organization_id == organization_id)
     return db.session.scalar(kept.where(ImportTemplate.kind == kind, ImportTemplate.platform == platform))
@@ -121,6 +138,14 @@ def returned_rows(key: str) -> list[ImportRow]:
     return list(db.session.scalars(found.where(ServiceRecord.state == RecordState.RETURNED)))
 
 
+def newcomers_by_phone(batch_id: int, phones: Iterable[str]) -> dict[str, int]:
+    """The rows with these phone numbers whose people are on their way in with the batch."""
+    found = select(Newcomer.phone, ImportRow.number).join(ImportRow, ImportRow.id == Newcomer.row_id)
+    found = found.where(Newcomer.batch_id == batch_id, Newcomer.phone.in_(list(phones)))
+    rows = db.session.execute(found)
+    return {phone: number for phone, number in rows}  # noqa: C416 - rows are no pairs for mypy
+
+
 def _known_to(organization: Organization) -> ColumnElement[bool]:
     """People whom the organization knows: registered, enrolled or recorded there or below. Of others a file that is
     only tried tells nothing, or whoever hands one in could ask for whole lists of numbers."""
@@ -132,11 +157,6 @@ def _known_to(organization: Organization) -> ColumnElement[bool]:
     claimed = claimed.where(Claim.volunteer_id == Volunteer.id, Post.organization_id.in_(below))
     theirs = or_(Volunteer.registered_with_id.in_(below), Volunteer.branch_id.in_(below))
     return or_(theirs, recorded.exists(), claimed.exists())
-
-
-def has_id_number(hash_: str) -> bool:
-    """Whether somebody with this ID number is registered anywhere."""
-    return db.session.scalar(select(Volunteer.id).where(Volunteer.id_hash == hash_).limit(1)) is not None
 
 
 def people_by_phone(phones: Iterable[str], organization: Organization) -> dict[str, tuple[int, int | None, str, bool]]:
@@ -177,6 +197,35 @@ def actor_by_account(account_id: int) -> Actor:
     return Actor(account_id, who[0], volunteer_id=who[1], volunteer_state=who[2] or "", held=held)
 
 
+# --- time that is told twice ----------------------------------------------------------------------------------
+
+
+def overlaps_inside(batch_id: int, some: Sequence[ImportRow]) -> list[tuple[int, int, int]]:
+    """Of these rows those whose person and time an earlier row of the file tells, too: their id, and the id and number
+    of that other one, in their order."""
+    times = [(row.starts_at, row.ends_at) for row in some if row.starts_at and row.ends_at]
+    later, earlier = aliased(ImportRow), aliased(ImportRow)
+    both = (earlier.batch_id == later.batch_id) & (earlier.volunteer_id == later.volunteer_id)
+    meets = (earlier.starts_at < later.ends_at) & (earlier.ends_at > later.starts_at)
+    ready = (earlier.state == RowState.READY) & (later.state == RowState.READY)
+    found = select(later.id, earlier.id, earlier.number).join(earlier, both & meets & ready & (earlier.id < later.id))
+    found = found.where(later.batch_id == batch_id, later.id.between(some[0].id, some[-1].id))
+    if not times:
+        return []
+    near = earlier.starts_at > min(starts for starts, _ends in times) - LONGEST  # so that an index finds the few
+    rows = db.session.execute(found.where(near).order_by(later.id, earlier.id))
+    return [(id, other, number) for id, other, number in rows]
+
+
+def recorded_already(batch_id: int, some: Sequence[ImportRow]) -> set[int]:
+    """Of these rows those some of whose time an entry that stands covers."""
+    meets = (ServiceRecord.started_at < ImportRow.ends_at) & (ServiceRecord.ended_at > ImportRow.starts_at)
+    stands = (ServiceRecord.volunteer_id == ImportRow.volunteer_id) & (ServiceRecord.state != RecordState.RETURNED)
+    found = select(ImportRow.id).join(ServiceRecord, stands & meets)
+    found = found.where(ImportRow.batch_id == batch_id, ImportRow.id.between(some[0].id, some[-1].id))
+    return set(db.session.scalars(found.where(ImportRow.state == RowState.READY)))
+
+
 # --- what became of it ----------------------------------------------------------------------------------------
 
 
@@ -201,14 +250,6 @@ def unconfirmed(batch_id: int, after: int, most: int) -> list[tuple[int, int]]:
     found = found.where(ImportRow.batch_id == batch_id, ImportRow.id > after)
     waits = found.where(ServiceRecord.state == RecordState.PENDING).order_by(ImportRow.id).limit(most)
     return [(row, record) for row, record in db.session.execute(waits)]
-
-
-def in_use(volunteer_id: int) -> bool:
-    """Whether somebody has taken over the account, or anything hangs on it."""
-    taken = select(Account.id).join(Volunteer, Volunteer.account_id == Account.id)
-    claimed = taken.where(Volunteer.id == volunteer_id, Account.claimed_at.is_not(None))
-    recorded = select(ServiceRecord.id).where(ServiceRecord.volunteer_id == volunteer_id)
-    return any(db.session.scalar(each.limit(1)) is not None for each in (claimed, recorded))
 
 
 def old(before: Any) -> Select[ImportBatch]:

@@ -38,6 +38,7 @@ Steps = Generator[None]
 AT_ONCE = 500  # rows of a step
 S, I = HandoverState, ItemState  # noqa: E741
 LONGEST_REASON = 200
+ID_NUMBER_WENT = "ID number handed over"  # in the audit, about each whose number it was
 RESULTS = ("结果", "状态", "反馈结果", "处理结果", "校验结果", "导入结果", "result", "state")
 REASONS = ("原因", "失败原因", "备注", "错误信息", "说明", "reason")
 GOOD = ("成功", "通过", "接受", "已接受", "已入库", "是", "accepted", "ok", "success", "1")
@@ -209,7 +210,7 @@ def write(work: Work) -> Steps:
             sent = [each for each in some if _goes(each, work.given["again"])]
             for each in sent:
                 table.write([column.cell(each.values | {"change": _change(each)}) for column in columns])
-            _note_sent(batch_id, kind, sent)
+            _note_sent(batch_id, kind, sent, with_ids=_shows_id_numbers(columns))
             after, count = some[-1].id, count + len(sent)
             work.advance(len(some))
             yield
@@ -217,7 +218,24 @@ def write(work: Work) -> Steps:
             table.close()
         file.flush()
         yield from work.store(Path(folder) / ("table.xlsx" if isinstance(table, Xlsx) else "table"))
-    db.session.get_one(HandoverBatch, batch_id).count = count
+    _end(batch_id, count)
+
+
+def _end(batch_id: int, count: int) -> None:
+    """The file is whole. Each person whose ID number stands in it finds that among what was done about them."""
+    batch = db.session.get_one(HandoverBatch, batch_id)
+    batch.count = count
+    if batch.with_id_numbers and batch.kind in (HandoverKind.VOLUNTEERS, HandoverKind.SERVICE):
+        told: dict[str, Any] = {
+            "actor_id": batch.made_by_id,
+            "now": clock.now(),
+            "organization_id": batch.organization_id,
+        }
+        audit.note_each(ID_NUMBER_WENT, HandoverBatch, outgoing.given_away(batch), **told)
+
+
+def _shows_id_numbers(columns: Sequence[Column]) -> bool:
+    return any(column.field == "id_number" for column in columns)
 
 
 def _table(path: Path, file: IO[str], file_format: HandoverFormat, columns: Sequence[Column]) -> Xlsx | Csv:
@@ -240,11 +258,12 @@ def _change(subject: Subject) -> str:
     return "again" if outgoing.fingerprint(subject.values) == subject.fingerprint else "changed"
 
 
-def _note_sent(batch_id: int, kind: HandoverKind, sent: Sequence[Subject]) -> None:
+def _note_sent(batch_id: int, kind: HandoverKind, sent: Sequence[Subject], *, with_ids: bool) -> None:
     now = clock.now()
 
     def told(each: Subject) -> dict[str, Any]:
         fresh = {"batch_id": batch_id, "state": I.SENT, "reason": "", "at": now}
+        fresh |= {"with_id_number": with_ids and bool(each.values.get("id_number"))}
         return fresh | {"fingerprint": outgoing.fingerprint(each.values), "was_changed": _change(each) != "new"}
 
     if new := [{"kind": kind, "subject_id": each.id, **told(each)} for each in sent if each.item_id is None]:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from blueprints.admin import tasks
+from blueprints.claims.models import Act
 from blueprints.exchange import columns, outgoing, sending
 from blueprints.exchange.columns import Column
 from blueprints.exchange.models import (
@@ -24,12 +25,15 @@ from blueprints.identity.models import Account, Consent, Purpose, Volunteer
 from blueprints.jobs import queries as jobs
 from blueprints.jobs.models import ChunkSide, Job, JobState
 from blueprints.records import actions as records
-from blueprints.records import corrections
+from blueprints.records import corrections, proof, seals
+from blueprints.records.models import Seal, Sealed
 from core import clock, spreadsheets, vault
 from core.actor import Role
 from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
+from tests.claims.test_attendance import mark
+from tests.claims.test_claiming import claim
 from tests.counting import counted
 from tests.exchange.files import book
 from tests.factories import START, make_post, make_shift, make_staff, make_world, saved, sign_in
@@ -232,6 +236,121 @@ def test_id_numbers_go_only_with_a_reason_that_is_written_down(world, record):
     trace = db.session.scalars(select(AuditEntry.details).where(AuditEntry.action == "hand-over asked")).all()
     assert "国家系统实名核验" in trace[-1]
     assert make(world, K.VOLUNTEERS).count == 0  # whether it went along is no change of the row
+
+
+def with_number(person, number="330402207003051225"):
+    volunteer = db.session.get_one(Volunteer, person.id)
+    volunteer.id_hash, volunteer.id_sealed, volunteer.id_last4 = vault.digest(number), vault.seal(number), number[-4:]
+    db.session.commit()
+
+
+def told_of_numbers(batch):
+    """Of whom the audit says that their ID number went along, one row each."""
+    traces = select(AuditEntry).where(AuditEntry.action == sending.ID_NUMBER_WENT, AuditEntry.subject_id == batch.id)
+    return list(db.session.scalars(traces.order_by(AuditEntry.about_id)))
+
+
+WITH_NUMBERS = {"with_id_numbers": True, "reason": "国家系统实名核验"}
+
+
+@pytest.mark.parametrize("kind", [K.VOLUNTEERS, K.SERVICE])
+def test_each_person_whose_id_number_went_has_a_trace_of_it_and_nobody_else(world, record, kind, monkeypatch):
+    """Two hours of Lin go; Zhou agreed to the hand-over, and gave no ID number."""
+    monkeypatch.setattr(outgoing, "DEFAULTS", {kind: [Column("号", "ref"), Column("证件", "id_number")]})
+    monkeypatch.setattr(sending, "AT_ONCE", 1)
+    with_number(world.lin)
+    batch = make(world, kind, **WITH_NUMBERS)
+    trace = told_of_numbers(batch)[0]
+    assert [each.about_id for each in told_of_numbers(batch)] == [world.lin.account_id]
+    assert (trace.subject, trace.organization_id, trace.actor_id) == (
+        "handover_batch",
+        world.county.id,
+        world.qian.account_id,
+    )
+    assert "330402207003051225" not in trace.details
+
+
+def test_a_person_with_many_rows_in_one_file_has_one_trace(world, record):
+    with_number(world.lin)
+    columns_ = [Column("号", "ref"), Column("证件", "id_number")]
+    sending.set_columns(world.county.id, K.SERVICE, world.qian, columns=columns_, now=NOW)
+    day = timedelta(days=1)
+    second = make_shift(make_post(world.station), starts_at=START + day)
+    held = claim(second, world.lin)
+    for act, moment in ((Act.IN, second.starts_at), (Act.OUT, second.ends_at)):
+        mark(held, act, world.chen, moment)
+    records.confirm([hand_in(second, world.chen, now=DONE + day)[0].id], world.wu, now=DONE + day)
+    batch = make(world, **WITH_NUMBERS)
+    assert (batch.count, len(told_of_numbers(batch))) == (2, 1)
+
+
+def test_no_trace_is_made_where_no_number_went(world, record):
+    with_number(world.lin)
+    without = make(world, K.VOLUNTEERS)
+    assert told_of_numbers(without) == []
+    columns_ = [Column("号", "ref"), Column("姓名", "name")]  # asked for, and no column holds it
+    sending.set_columns(world.county.id, K.VOLUNTEERS, world.qian, columns=columns_, now=NOW)
+    sending.drop(without.id, world.qian, now=NOW)
+    db.session.commit()
+    assert told_of_numbers(make(world, K.VOLUNTEERS, **WITH_NUMBERS)) == []
+
+
+def test_a_task_that_was_stopped_gave_nothing_away_and_a_crash_tells_each_once(world, record, monkeypatch):
+    monkeypatch.setattr(sending, "AT_ONCE", 1)
+    with_number(world.lin)
+    with_number(world.zhou, "33040220700305125X")
+    values = {**WITH_NUMBERS, "now": NOW}
+    stopped = sending.make(K.VOLUNTEERS, HandoverFormat.CSV, world.county.id, world.qian, **values)
+    db.session.commit()
+    begin(1)
+    sending.jobs.cancel(stopped.job_id, world.qian, now=NOW)
+    db.session.commit()
+    assert told_of_numbers(stopped) == []
+    batch = sending.make(K.VOLUNTEERS, HandoverFormat.CSV, world.county.id, world.qian, **values)
+    db.session.commit()
+    begin(2)
+    later = clock.real() + sending.jobs.LEASE * 2
+    monkeypatch.setattr(clock, "real", lambda: later)
+    tasks.work_all("here")
+    db.session.expire_all()
+    assert batch.state is S.MADE
+    assert [each.about_id for each in told_of_numbers(batch)] == sorted([world.lin.account_id, world.zhou.account_id])
+
+
+def begin(count):
+    """A worker does so many steps and is gone."""
+    dead = sending.jobs.take("dead", now=NOW, real=clock.real())
+    db.session.commit()
+    steps = sending.MAKE.handler(dead)
+    for _n in range(count):
+        assert tasks._step(steps, dead, "en")
+    steps.close()
+
+
+def test_the_person_reads_when_by_whom_and_why_and_nobody_else_does(client, world, record):
+    with_number(world.lin)
+    sign_in(client, world.lin.account_id)
+    assert "It was handed to nobody." in client.get("/me/copies").text
+    batch = make(world, K.VOLUNTEERS, **WITH_NUMBERS)
+    page = client.get("/me/copies").text
+    assert all(words in page for words in (world.county.name, "国家系统实名核验", "Into a file for the national"))
+    sign_in(client, world.zhou.account_id)
+    assert "It was handed to nobody." in client.get("/me/copies").text
+    sending.drop(batch.id, world.qian, now=NOW)
+    db.session.commit()
+    sign_in(client, world.lin.account_id)
+    assert "not handed over after all" in client.get("/me/copies").text
+
+
+def test_the_traces_are_sealed_with_the_rest(world, record):
+    with_number(world.lin)
+    batch = make(world, K.VOLUNTEERS, **WITH_NUMBERS)
+    while seals.seal(now=clock.now()):
+        db.session.commit()
+    kept = select(Seal.row_id).where(Seal.kind == Sealed.AUDIT)
+    assert told_of_numbers(batch)[0].id in set(db.session.scalars(kept))
+    assert proof.counted()["unsealed"] == 0
+    assert list(proof.prove()) == []
 
 
 # --- answers ----------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import io
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import xlsxwriter
@@ -19,11 +19,12 @@ from blueprints.exchange.models import (
     ImportState,
     RowState,
 )
-from blueprints.identity.models import Account, Consent, Volunteer, VolunteerState
+from blueprints.identity.models import Account, Category, Consent, Volunteer, VolunteerState
 from blueprints.jobs import queries as jobs
 from blueprints.jobs.models import ChunkSide, Job, JobChunk, JobState
 from blueprints.messages.models import Notice, NoticeKind
 from blueprints.records import actions as records
+from blueprints.records.actions import Facts
 from blueprints.records.models import LedgerEntry, Recorder, RecordSource, RecordState, ServiceRecord
 from core import clock, spreadsheets, vault
 from core.actor import Role
@@ -167,6 +168,71 @@ def test_trying_changes_nothing_and_says_what_would_happen(world):
     assert "not over yet" in told[5]
     assert (entries(), batch.state) == ([], S.CHECKED)
     assert db.session.scalar(select(func.count()).select_from(Notice)) == 2  # of the tasks alone
+
+
+SECOND = "Rows 2 and 3: the same person cannot serve twice at one time."
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        ({"starts": "10:59", "ends": "12:00", "length": "1"}, SECOND),
+        ({"starts": "08:00", "ends": "09:01", "length": "1"}, SECOND),
+        ({"starts": "09:30", "ends": "10:00", "length": "0.5"}, SECOND),
+        ({"starts": "08:00", "ends": "12:00", "length": "4"}, SECOND),
+        ({}, SECOND),  # the very same time under another number
+        ({"starts": "11:00", "ends": "12:00", "length": "1"}, ""),
+        ({"starts": "08:00", "ends": "09:00", "length": "1"}, ""),
+        ({"day": "2099-03-06"}, ""),
+    ],
+)
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_rows_of_one_person_that_overlap_are_told_with_both_their_numbers(
+    world, monkeypatch, at_once, second, sentence
+):
+    """Whether or not both are tried in the same step."""
+    monkeypatch.setattr(entering, "TRY_AT_ONCE", at_once)
+    lin = phone(world.lin)
+    data = book(HOURS_HEADS, hours("林小满", lin, "R1"), hours("林小满", lin, "R2", **second))
+    first, other = rows(tried(world, data))
+    assert (first.state, entering.reasons(first)) == (R.READY, "")
+    assert (other.state, entering.reasons(other)) == (R.WRONG if sentence else R.READY, sentence)
+
+
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_a_row_that_is_out_keeps_no_other_out(world, monkeypatch, at_once):
+    """The third row overlaps only with the second, which stays out because of the first."""
+    monkeypatch.setattr(entering, "TRY_AT_ONCE", at_once)
+    lin = phone(world.lin)
+    times = [("09:00", "10:00"), ("09:30", "10:30"), ("10:00", "11:00")]
+    lines = [hours("林小满", lin, f"R{n}", starts=a, ends=b, length="1") for n, (a, b) in enumerate(times)]
+    assert [row.state for row in rows(tried(world, book(HOURS_HEADS, *lines)))] == [R.READY, R.WRONG, R.READY]
+
+
+def test_two_people_may_serve_at_one_time_and_over_midnight_is_seen(world):
+    lin, zhou = phone(world.lin), phone(world.zhou)
+    night = {"starts": "22:00", "ends": "02:00", "length": "4"}
+    data = book(
+        HOURS_HEADS,
+        hours("林小满", lin, "R1", **night),
+        hours("周小航", zhou, "R2", **night),
+        hours("林小满", lin, "R3", day="2099-03-06", starts="01:30", ends="03:00", length="1"),
+    )
+    found = rows(tried(world, data))
+    assert [row.state for row in found if row.volunteer_id == world.lin.id] == [R.READY, R.WRONG]
+    assert entering.reasons(found[2]).startswith("Rows 2 and 4")
+
+
+def test_time_that_an_entry_covers_is_seen_when_a_file_is_tried(world):
+    enter_by_hand(world, starts=timedelta(hours=10, minutes=59))
+    found = rows(tried(world, hours_of(world)))
+    assert (found[0].state, entering.reasons(found[0])) == (R.WRONG, "Some of this time is recorded already.")
+    assert found[1].state is not R.WRONG or "recorded" not in entering.reasons(found[1])
+    actions.discard(found[0].batch_id, world.qian, now=NOW)
+    record = entries()[0]
+    records.take_back(record.id, world.chen.account_id, reason="误记", now=NOW)
+    db.session.commit()
+    assert rows(tried(world, hours_of(world)))[0].state is R.READY, "what was returned covers nothing"
 
 
 def test_what_a_file_says_is_sealed_and_the_file_is_dropped(world):
@@ -408,16 +474,36 @@ def test_two_files_with_the_same_rows_that_wait_together_enter_them_once(world, 
 
 
 def test_rows_that_a_rule_refuses_stay_out_and_are_told(world, city):
-    lin = phone(world.lin)
-    data = book(
-        HOURS_HEADS,
-        hours("林小满", lin, "R1"),
-        hours("林小满", lin, "R2", starts="10:00", ends="12:00"),
-    )
-    batch = approved(world, data, city)
+    """Since it was tried, the same time has come by another way."""
+    batch = approved(world, hours_of(world), city)
+    lin = enter_by_hand(world, starts=timedelta(hours=9, minutes=30))
     work()
-    assert [row.state for row in rows(batch)] == [R.APPLIED, R.WRONG]
-    assert "recorded already" in entering.reasons(rows(batch)[1])
+    assert [row.state for row in rows(batch)] == [R.WRONG, R.APPLIED]
+    assert "is recorded already" in entering.reasons(rows(batch)[0])
+    assert [record.id for record in entries() if record.volunteer_id == world.lin.id] == [lin.id]
+
+
+DAY = datetime(2099, 3, 5, tzinfo=UTC) - timedelta(hours=8)  # midnight in Jiaxing
+
+
+def enter_by_hand(world, starts, length=60):
+    """An hour of Lin on the day of the files, by another file."""
+    facts = Facts(
+        volunteer_id=world.lin.id,
+        organization_id=world.station.id,
+        title="夜巡",
+        category=Category.WATER,
+        content="巡查",
+        place="南湖",
+        responsible_name="陈站长",
+        started_at=DAY + starts,
+        ended_at=DAY + starts + timedelta(minutes=length),
+        minutes=length,
+    )
+    by = world.chen.account_id
+    made = records.enter(facts, RecordSource.IMPORT, stated_by=by, recorders=[by], now=NOW)
+    db.session.commit()
+    return made
 
 
 def test_no_entry_is_decided_before_the_last_one_was_entered(world, city, monkeypatch):
