@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
+from sqlalchemy.orm import configure_mappers
 
 from app import create_app
 from core import logs
@@ -43,10 +44,11 @@ def serve(host: str, port: int, *, demo_if_new: bool) -> None:
     require_free(host, port)
     app = create_app()
     logs.configure(os.environ.get("LOG") or str(app.config["INSTANCE"] / "log" / "rengang.jsonl"))
-    logs.init_app(app)
     with app.app_context():
         prepare(app, demo_if_new=demo_if_new)
+        warm_up(app)
         db.engine.dispose()  # a connection must not be shared with the processes forked from this one
+    logs.init_app(app)  # now that the next request is somebody's
     embedded = None if os.environ.get("WORKER") == "off" else _hook(app, "start_embedded_worker")
     listen = _run_waitress if WINDOWS else _run_gunicorn
     listen(app, host, port, when_ready=partial(greet, app, host, port), embedded=embedded)
@@ -72,6 +74,12 @@ def prepare(app: Flask, *, demo_if_new: bool) -> None:
     if demo_if_new and not _hook(app, "has_accounts")():
         print("Loading the demo; this happens once.", flush=True)
         _hook(app, "load_demo")()
+
+
+def warm_up(app: Flask) -> None:
+    """Show the list once, so that what every process needs for it is made before the fork and shared by all of them."""
+    configure_mappers()
+    app.test_client().get("/")
 
 
 def greet(app: Flask, host: str, port: int) -> None:

@@ -29,7 +29,8 @@ REMEDY = (
     "requirements-dev.txt); or set PG_BIN to a folder that holds initdb and postgres."
 )
 # Fast, and nothing is kept anyway. A test that kills the server asks for a durable one instead.
-CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+# Tests roll back what they load: a look at the tables in between would tell the planner that all of them are empty.
+CARELESS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 
 
 class PostgresError(Exception):
@@ -134,8 +135,6 @@ def _prepare(folder: Path, *, durable: bool) -> Server:
     user = _unprivileged(folder)
     programs = _reachable(_find_programs(), folder, user)
     options = {"max_connections": "200", "log_min_messages": "warning"} | ({} if durable else CARELESS)
-    # Tests roll back what they load: a look at the tables in between would tell the planner that all of them are empty.
-    options["autovacuum"] = "off"
     return Server(folder, programs, user, options)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Boolean, Column, Connection, Date, DateTime, Engine, MetaData, Table, inspect, text
 
-from blueprints.admin.bulk import HEAVY, Row, go_on_counting, in_bulk, pour
+from blueprints.admin.bulk import HEAVY, Row, in_bulk, pour, settle
 from core import vault
 from core.db import reading
 from core.refusal import Refusal
@@ -172,10 +172,11 @@ def restore(file: Path, manifest: Manifest, connection: Connection, *, say: Say)
     """Fill an empty database of the same revision, in the one transaction of this connection."""
     refuse_filled(connection)
     _refuse_unknown(manifest, connection)
-    with zipfile.ZipFile(file) as archive, in_bulk(connection):
+    counts = {part.table: part.rows for part in manifest.tables}
+    with zipfile.ZipFile(file) as archive, in_bulk(connection, counts):
         for part in manifest.tables:
             _restore_table(archive, connection, part, say)
-    go_on_counting(connection, [part.table for part in manifest.tables])
+    settle(connection, [part.table for part in manifest.tables])
 
 
 def refuse_filled(connection: Connection) -> None:

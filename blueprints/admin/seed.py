@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, text
 
-from blueprints.admin.bulk import Row, go_on_counting, in_bulk, next_id, pour, stored
+from blueprints.admin.bulk import Row, in_bulk, look_at, next_id, pour, settle, stored
 from blueprints.claims.models import ClaimState, Source
 from blueprints.identity.models import Account, Gender, Grant, Purpose, Volunteer, VolunteerState
 from blueprints.organizations import actions as organizations
@@ -152,10 +152,10 @@ def fill(plan: Plan, *, add: bool, say: Say) -> dict[str, int]:
     stations = _found_stations(plan)
     connection = db.session.connection()
     plan = _numbered(plan, stations, connection)
-    with in_bulk(connection):
+    with in_bulk(connection, dict.fromkeys(DERIVED_TABLES, plan.records)):
         counts = {table: _write(connection, table, *work, say) for table, work in _tables(plan).items()}
         counts |= _derive(connection, plan, say)
-    go_on_counting(connection, counts)
+    settle(connection, counts)
     return counts
 
 
@@ -446,6 +446,7 @@ DERIVED = [
         "SELECT :record + number, :account + volunteer FROM seed_service WHERE own = 1 ORDER BY number",
     ),
 ]
+DERIVED_TABLES = sorted({table for table, _columns, _query in DERIVED})
 
 
 def _derive(connection: Connection, plan: Plan, say: Say) -> dict[str, int]:
@@ -454,6 +455,7 @@ def _derive(connection: Connection, plan: Plan, say: Say) -> dict[str, int]:
         connection.execute(text(f"CREATE TEMPORARY TABLE {name} ({columns})"))
     pour(connection, "seed_slot", _columns("seed_slot"), map(_slot_row, _past_slots(plan)))
     pour(connection, "seed_service", _columns("seed_service"), map(_service_row, _services(plan)))
+    look_at(connection, SCRATCH)
     counts: Counter[str] = Counter()
     for table, columns, query in DERIVED:
         counts[table] += _insert(connection, plan, table, f"INSERT INTO {table} ({columns}) {query}", say)

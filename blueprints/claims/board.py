@@ -288,6 +288,11 @@ class Lately(Generic[V]):
     def is_due(self) -> bool:
         return time.monotonic() >= self._until
 
+    @property
+    def fresh(self) -> V | None:
+        """The answer if nobody has to ask for it; it may grow old while it is given."""
+        return None if self.is_due else self._answer
+
     def forget(self) -> None:
         """Ask again next time."""
         self._until = 0.0

@@ -58,8 +58,8 @@ class Front:
     def _version(self) -> str | None:
         """None if the database is away; the usual way knows how to say that."""
         version = board.memory(self.app).version
-        if not version.is_due:
-            return version.answer()
+        if known := version.fresh:
+            return known
         try:
             with self.app.app_context(), reading():
                 return version.answer()

@@ -89,7 +89,7 @@ def verdict(name: str, installation: Installation) -> Verdict:
 def run(statement: str, **values: object) -> None:
     """Break something that the database itself would refuse: without guards, checks and unique indexes."""
     connection = db.session.connection()
-    with in_bulk(connection):
+    with in_bulk(connection, {}):
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         else:

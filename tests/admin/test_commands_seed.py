@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from blueprints.admin import doctor, seed
+from blueprints.admin import bulk, doctor, seed
 from blueprints.claims.models import Claim, ClaimState, Punch
 from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations.models import Organization, OrganizationKind
@@ -49,6 +49,26 @@ def test_it_writes_what_was_asked_for():
 
 def test_every_rule_holds_for_it():
     fill()
+    assert broken_rules() == {}
+
+
+PARTS = {
+    "sqlite": "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2",
+    "postgresql": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), convalidated::text FROM pg_constraint
+        UNION ALL SELECT tablename, indexname, indexdef, '' FROM pg_indexes WHERE schemaname = current_schema()
+        UNION ALL SELECT tgrelid::regclass::text, tgname, tgenabled::text, '' FROM pg_trigger WHERE NOT tgisinternal
+        ORDER BY 1, 2, 3""",
+}
+
+
+def test_what_is_set_aside_for_very_many_rows_stands_again(monkeypatch):
+    parts = text(PARTS[db.engine.dialect.name])
+    before = [tuple(row) for row in db.session.execute(parts)]
+    db.session.commit()
+    monkeypatch.setattr(bulk, "VERY_MANY", 200)
+    fill()
+    assert [tuple(row) for row in db.session.execute(parts)] == before
     assert broken_rules() == {}
 
 

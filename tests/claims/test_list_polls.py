@@ -88,6 +88,18 @@ def test_the_version_is_read_at_most_once_a_second(app):
     assert len(times) == 4
 
 
+def test_a_version_that_grows_old_while_it_is_given_asks_nobody(app, client, tag, monkeypatch):
+    """The front asks without an application at hand only for what is still fresh: it once looked twice at the clock."""
+    passing = iter(range(10_000))
+    monkeypatch.setattr(board.time, "monotonic", lambda: float(next(passing)))
+    assert poll(client, tag).status_code == 304
+    version = board.memory(app).version
+    version._until = next(passing) + 2.0
+    monkeypatch.setattr(version, "_ask", lambda: pytest.fail("nobody is at hand to ask"))
+    assert version.fresh == tag.partition(".")[0]
+    assert version.fresh is None
+
+
 def test_the_tag_of_another_page_is_no_shortcut(client, shift):
     assert poll(client, "roster-1").status_code == 200
     assert poll(client, "board-000000000000.x").status_code == 200
