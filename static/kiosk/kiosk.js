@@ -1,6 +1,7 @@
 // What the kiosk does better with JavaScript: it never shows a stale code, rests when nobody touches it, reads cards.
 (() => {
-  const IDLE = 60000, FLASH = 10000, FRAME = 200, AGAIN = 4000;
+  const IDLE = 60000, FLASH = 10000, FRAME = 150, AGAIN = 4000, REFUSED = 10000;
+  const WIDTHS = [320, 480, 640]; // small smooths the noise of a poor camera away, large finds a card that is held far off
   const find = (selector) => document.querySelector(selector), home = document.body.dataset.kiosk === "home";
 
   // A code ends by the clock on the wall and by the time that passed: after a sleep at least one of them has gone on.
@@ -80,7 +81,9 @@
     const time = new Date().toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     kept.textContent = kept.dataset[again ? "again" : "kept"].replace("{n}", number).replace("{time}", time);
   };
+  const refused = form?.elements.who.value; // what the page says no to is not handed in again while that is read
   const take = async (text) => {
+    if (refused && text === refused && performance.now() < REFUSED) return;
     if (!await isOurs(text).catch(() => false)) return kept ? (kept.textContent = words.dataset.wrong) : say("wrong");
     if (keeps) return keep(text);
     say("reading");
@@ -93,34 +96,39 @@
     keeps.reset();
   });
 
-  // The camera looks for a card.
-  if (!navigator.mediaDevices?.getUserMedia) return;
-  const native = async () => "BarcodeDetector" in window && (await BarcodeDetector.getSupportedFormats()).includes("qr_code");
-  const vendored = () => new Promise((done, fail) => {
-    const script = Object.assign(document.createElement("script"), { src: camera.dataset.reader, onload: done, onerror: fail });
-    document.head.append(script);
-  });
-  const eyes = async () => {
-    if (await native().catch(() => false)) {
-      const detector = new BarcodeDetector({ formats: ["qr_code"] });
-      return async () => (await detector.detect(picture))[0]?.rawValue;
-    }
-    await vendored();
+  // The camera looks for a card: with the browser's own reader if that works here, else with jsQR.
+  const native = async () => {
+    const detector = new BarcodeDetector({ formats: ["qr_code"] });
+    await detector.detect(picture); // some tablets offer one and fail
+    return async () => (await detector.detect(picture))[0]?.rawValue;
+  };
+  const vendored = async () => {
+    await new Promise((done, fail) => {
+      const script = Object.assign(document.createElement("script"), { src: camera.dataset.reader, onload: done, onerror: fail });
+      document.head.append(script);
+    });
     const canvas = document.createElement("canvas"), drawing = canvas.getContext("2d", { willReadFrequently: true });
-    return () => {
-      const wide = canvas.width = 640, high = canvas.height = Math.round(640 * picture.videoHeight / picture.videoWidth);
+    let looks = 0;
+    return async () => {
+      const wide = canvas.width = WIDTHS[looks++ % WIDTHS.length];
+      const high = canvas.height = Math.round(wide * picture.videoHeight / picture.videoWidth);
       drawing.drawImage(picture, 0, 0, wide, high);
-      return jsQR(drawing.getImageData(0, 0, wide, high).data, wide, high)?.data;
+      return jsQR(drawing.getImageData(0, 0, wide, high).data, wide, high, { inversionAttempts: "dontInvert" })?.data;
     };
   };
-  const look = async () => {
+  const open = async () => {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: 1280 } });
+    stream.getVideoTracks()[0].addEventListener("ended", () => setTimeout(() => open().catch(off), AGAIN)); // the tablet slept
     addEventListener("pagehide", () => stream.getTracks().forEach((track) => track.stop()));
     picture.srcObject = stream;
     await picture.play();
-    const read = await eyes();
+  };
+  const off = () => { picture.hidden = find("#camera-title").hidden = true; say("off"); };
+  const look = async () => {
+    await open();
+    const read = await native().catch(vendored);
     const next = async () => {
-      const text = await Promise.resolve(read()).catch(() => undefined);
+      const text = await read().catch(() => undefined);
       if (!text) return setTimeout(next, FRAME);
       touch();
       await take(text);
@@ -129,5 +137,5 @@
     next();
   };
   camera.hidden = false;
-  look().catch(() => { picture.hidden = find("#camera-title").hidden = true; say("off"); });
+  look().catch(off);
 })();

@@ -4,6 +4,7 @@ import gzip
 import importlib.util
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,22 @@ def test_the_manifest_keeps_its_address_and_all_its_icons_exist(browser: FlaskCl
     assert {"any", "maskable"} == {icon["purpose"] for icon in manifest["icons"]}
     for icon in manifest["icons"]:
         assert browser.get(icon["src"]).content_type == icon["type"]
+
+
+# What the authors published (npm), by SHA-256: a changed byte is a change that somebody must explain.
+VENDORED = {
+    "htmx-4.0.1/htmx.min.js": "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130",
+    "htmx-4.0.1/hx-ptag.min.js": "1993b23e86553100e4f45eed1b756eb8cf53c5b2244caf98e58662dfde9ca069",
+    "jsqr-1.4.0/jsQR.js": "bc40c8a15196236b2314db0856f72ca0b49980cd5413b8c852a7349f5fee0859",
+}
+
+
+def test_every_script_of_others_is_as_it_was_published_with_its_licence() -> None:
+    vendored = STATIC / "vendor"
+    files = {path for path in vendored.rglob("*") if path.is_file() and path.name != "LICENSE"}
+    found = {str(path.relative_to(vendored)): sha256(path.read_bytes()).hexdigest() for path in files}
+    assert found == VENDORED
+    assert all((path.parent / "LICENSE").read_text() for path in files)
 
 
 def test_every_style_file_is_in_the_cascade() -> None:
