@@ -165,7 +165,7 @@ def moment_of(hour: time, after: datetime, last: datetime) -> datetime:
     """The first moment after `after` at which the clock on the wall shows the hour; the first day, if none fits."""
     day, moments = clock.today(after), []
     while day <= clock.today(last):
-        moments.append(clock.at(day, hour))
+        moments += [clock.at(day, hour.replace(fold=fold)) for fold in (0, 1)]  # an hour that comes twice counts twice
         day += clock.DAY
     return next((moment for moment in moments if after < moment <= last), moments[0])
 

@@ -25,6 +25,27 @@ JUDGE = """async () => (await axe.run({ resultTypes: ["violations"] })).violatio
     ({ id, nodes }) => nodes.map(({ html, any }) => `${id}: ${html.slice(0, 200)} ${any[0]?.message ?? ""}`))"""
 
 
+# All that a browser keeps of a site and that its scripts can read, as one text.
+KEPT = """async () => {
+    const found = [JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie];
+    for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) found.push(request.url, await (await cache.match(request)).text());
+    }
+    const promised = (request) => new Promise((done, failed) => {
+        request.onsuccess = () => done(request.result);
+        request.onerror = () => failed(request.error);
+    });
+    for (const { name } of await indexedDB.databases()) {
+        const base = await promised(indexedDB.open(name));
+        for (const store of base.objectStoreNames)
+            found.push(JSON.stringify(await promised(base.transaction(store).objectStore(store).getAll())));
+        base.close();
+    }
+    return found.join("\\n");
+}"""
+
+
 def zh(words: str, plural: str = "", **values: Any) -> str:
     """The Chinese for words of the code."""
     said = CHINESE.ngettext(words, plural, values["num"]) if plural else CHINESE.gettext(words)
@@ -133,6 +154,11 @@ class Person:
     def is_at(self, path: str) -> None:
         """The page has this address, or one that the pattern fits."""
         expect(self.page).to_have_url(re.compile(f"^[^/]+//[^/]+{path}$"))
+
+    def keeps(self) -> str:
+        """Everything that stays in this browser."""
+        kept: str = self.page.evaluate(KEPT)
+        return kept
 
     # --- judging
 

@@ -91,6 +91,7 @@ def test_a_tablet_is_paired_and_a_phone_that_signs_in_meanwhile_checks_in_and_ou
     lin.signs_in(phone, PASSWORD)
     lin.is_at(r"/scans/results/\d+")
     expect(lin.main).to_contain_text(zh("Checked in at %(time)s", time="09:00"))
+    expect(lin.main.locator(".outcome--in")).to_be_visible()  # in colour as well
     lin.finds_no_barrier()
     expect(tablet.page.locator(".kiosk__came")).to_contain_text("林*")
     expect(tablet.page.locator("body")).not_to_contain_text("林小满")
@@ -99,6 +100,7 @@ def test_a_tablet_is_paired_and_a_phone_that_signs_in_meanwhile_checks_in_and_ou
     expect(tablet.main).to_contain_text(zh("Code of %(time)s", time="10:00"))
     lin.opens(scanned(site, tablet))
     expect(lin.main).to_contain_text(zh("Checked out at %(time)s", time="10:00"))
+    expect(lin.main.locator(".outcome--out")).to_be_visible()
     expect(tablet.page.locator(".kiosk__came")).to_contain_text(zh("Out %(time)s", time="10:00"))
 
     clerk.opens("/desk/tablets")
@@ -129,6 +131,25 @@ def test_a_tablet_that_slept_never_shows_a_code_that_has_ended(
     tablet.page.clock.fast_forward(4_000)
     expect(square).to_be_visible()
     expect(tablet.page.get_by_text(sentence)).to_be_hidden()
+
+
+@pytest.mark.parametrize("wrong", [timedelta(days=1), -timedelta(days=1)], ids=["ahead", "behind"])
+def test_a_phone_whose_clock_is_wrong_by_a_day_checks_in_at_the_right_time(
+    world: World, site: App, comes: Comes, address: str, at: At, wrong: timedelta
+) -> None:
+    """The tablet's is right, the phone's is not: neither the code nor the receipt nor the time asks for it."""
+    claim = claimed(offered(world), world.lin)
+    at(START)
+    tablet, _id = paired(world, comes, address, TABLET, START)
+    tablet.page.clock.install(time=START)
+    tablet.opens("/kiosk")
+    lin = comes(PHONE, world.lin.account_id)
+    lin.page.clock.install(time=START + wrong)
+    lin.opens(scanned(site, tablet))
+    lin.is_at(r"/scans/results/\d+")
+    expect(lin.main).to_contain_text(zh("Checked in at %(time)s", time="09:00"))
+    (punch,) = found(lambda: attendance.history(claim))
+    assert abs(punch.at - START) < timedelta(minutes=1)
 
 
 def test_number_and_pin_on_the_tablet_and_what_somebody_typed_is_gone_after_a_minute(
@@ -218,6 +239,34 @@ def test_the_network_is_cut_cards_are_kept_and_arrive_once_it_is_back(
     expect(tablet.page.locator(".kiosk__came")).to_contain_text("林*")
     expect(tablet.page.locator("#queue")).to_be_hidden()
     assert [p.act for p in found(lambda: attendance.history(held))] == ["in"]
+
+
+def test_what_stays_on_the_tablet_names_nobody_and_holds_no_pin(
+    world: World, comes: Comes, address: str, at: At
+) -> None:
+    shift = offered(world)
+    claimed(shift, world.lin), claimed(shift, world.zhou)
+    at(START)
+    tablet, _id = paired(world, comes, address, TABLET, START)
+    with prepared():
+        kiosk.set_pin(world.lin.id, passwords.hashed("739251"), now=START)
+        card = signs.card(world.zhou, kiosk.issue_card(world.zhou, world.chen, world.station.id, now=START).serial)
+    for pin in ("739252", "739251"):
+        tablet.opens("/kiosk/entry")
+        tablet.types("Volunteer number or card", world.lin.number)
+        tablet.types("PIN", pin)
+        tablet.taps("Check in or out")
+    tablet.is_at("/kiosk")
+    expect(tablet.page.locator("html[data-files] #watch[data-ready]")).to_have_count(1)
+    tablet.page.context.set_offline(True)
+    tablet.reads("No network: only cards work now")
+    reads_card(tablet, card)
+    expect(tablet.page.locator("#kept")).to_contain_text(world.zhou.number[-4:])
+    kept = tablet.keeps()
+    assert card in kept, "what was held to the tablet waits there, so this looks into the right place"
+    private = ("739251", "739252", world.lin.number, "林小满", "林*", "周晓航", "周*")
+    assert [word for word in private if word in kept] == []
+    tablet.complaints.clear()  # what a browser says about a network that is away
 
 
 def reads_card(tablet: Person, text: str) -> None:

@@ -16,7 +16,7 @@ from core.db import db
 from tests.browser.person import Person, zh
 from tests.browser.scenes import LIBRARY, PASSWORD, TABLET, claimed, found, offered, prepared, with_password
 from tests.browser.test_station import row
-from tests.factories import START, World
+from tests.factories import HOUR, START, World
 from tests.rollcall.photos import jpeg
 
 pytestmark = [pytest.mark.browser, pytest.mark.commits]
@@ -155,6 +155,17 @@ def test_what_was_kept_of_one_person_is_not_shown_to_the_next(world: World, come
     chen.opens(f"/desk/shifts/{shift}/roster")
     chen.reads("There is no network")
     expect(chen.page.locator("body")).not_to_contain_text("周晓航")
+
+
+def test_a_tablet_keeps_the_roster_of_today_and_of_no_other_day(world: World, comes: Comes, shift: int) -> None:
+    tomorrow = offered(world, "护河巡查岗", starts_at=START + 24 * HOUR)
+    claimed(tomorrow, world.shen)
+    chen = comes(TABLET, world.chen.account_id)
+    chen.opens(f"/desk/shifts/{tomorrow}/roster")
+    chen.reads("沈一诺")
+    opens_the_roster(chen, shift)
+    kept = chen.keeps()
+    assert [name for name in ("林小满", "周晓航", "沈一诺") if name in kept] == ["林小满", "周晓航"]
 
 
 def test_a_paper_sheet_is_typed_in_by_keyboard_and_confirmed_with_its_photo(

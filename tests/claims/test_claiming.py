@@ -1,6 +1,6 @@
 """Claiming a shift: who gets a place, who waits, who is refused and why."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -10,6 +10,7 @@ from blueprints.claims.models import Claim, ClaimState
 from blueprints.identity.models import Account, GuardianMethod, Guardianship, Skill, VolunteerSkill, VolunteerState
 from blueprints.messages.models import Notice, NoticeKind
 from blueprints.posts.models import Hazard, Post, PostState, ShiftState
+from core import clock
 from core.db import db
 from core.refusal import Refusal
 from tests.factories import (
@@ -115,6 +116,18 @@ def test_age_limits_hold_on_the_day_of_the_shift(age, fits):
     else:
         with pytest.raises(Refusal, match=r"asks for people"):
             claim(shift, volunteer)
+
+
+@pytest.mark.parametrize(("day", "fits"), [(date(2100, 2, 28), False), (date(2100, 3, 1), True)])
+def test_who_was_born_on_29_february_is_a_year_older_on_1_march(day, fits):
+    starts = datetime.combine(day, time(9), clock.zone())
+    shift = make_shift(make_post(make_organization(), min_age=16), starts_at=starts)
+    volunteer = with_guardian(make_volunteer(birth_date=date(2084, 2, 29)))
+    if fits:
+        assert claim(shift, volunteer, starts - HOUR).place == 1
+    else:
+        with pytest.raises(Refusal, match=r"asks for people"):
+            claim(shift, volunteer, starts - HOUR)
 
 
 def test_minors_are_barred_from_dangerous_posts():

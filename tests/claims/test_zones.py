@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from blueprints.claims import absences, wall
+from blueprints.claims.forms import moment_of
 from core import clock
-from tests.factories import make_post, make_shift, make_world
+from tests.factories import HOUR, make_post, make_shift, make_world
 
 ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York"]
 
@@ -46,3 +47,23 @@ def test_today_on_the_wall_is_the_local_day_also_when_it_has_23_or_25_hours(zone
     assert [line.id for line in wall.wall(world.station, clock.at(day, time(0, 0))).today] == [early.id, late.id]
     shown = wall.wall(world.station, clock.at(day, time(8))).today
     assert [line.id for line in shown] == [late.id]
+
+
+CHANGES = [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)]
+
+
+@pytest.mark.parametrize("day", CHANGES)
+def test_times_typed_after_a_night_are_those_on_the_wall_and_last_as_long_as_the_night_did(zone, day):
+    opens, last = clock.at(day - clock.DAY, time(22)), clock.at(day, time(6))
+    came = moment_of(time(23), opens, last)
+    left = moment_of(time(5), came, last)
+    assert [clock.local(moment).time() for moment in (came, left)] == [time(23), time(5)]
+    longer = clock.local(opens).utcoffset() - clock.local(last).utcoffset()
+    assert left - came == 6 * HOUR + longer
+
+
+def test_an_hour_that_comes_twice_can_be_typed_twice(app, monkeypatch):
+    monkeypatch.setitem(app.config, "TIME_ZONE", "Europe/Berlin")
+    opens, last = clock.at(date(2026, 10, 24), time(22)), clock.at(date(2026, 10, 25), time(6))
+    came = moment_of(time(2, 40), opens, last)
+    assert moment_of(time(2, 20), came, last) - came == timedelta(minutes=40)

@@ -324,6 +324,8 @@ def test_a_day_has_twenty_four_hours(world):
         (datetime(2099, 5, 31, 15, 0, tzinfo=UTC), date(2099, 5, 31)),  # over midnight and the end of the month
         (datetime(2099, 12, 31, 15, 0, tzinfo=UTC), date(2099, 12, 31)),  # over the end of the year
         (datetime(2100, 2, 28, 15, 59, tzinfo=UTC), date(2100, 2, 28)),  # no leap year
+        (datetime(2104, 2, 28, 15, 0, tzinfo=UTC), date(2104, 2, 28)),  # over midnight into 29 February
+        (datetime(2104, 2, 29, 15, 0, tzinfo=UTC), date(2104, 2, 29)),  # and out of it
         (datetime(2099, 12, 31, 16, 0, tzinfo=UTC), date(2100, 1, 1)),  # midnight here
     ],
 )

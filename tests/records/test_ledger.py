@@ -1,6 +1,6 @@
 """From attendance to minutes that count: two people, no minute invented, every total the sum of its rows."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.posts.models import Shift
 from blueprints.records import actions, queries
 from blueprints.records.models import RecordState, ServiceRecord
+from core import clock
 from core.actor import Role
 from core.db import db
 from core.refusal import Refusal
@@ -70,6 +71,30 @@ def test_handed_in_minutes_wait_and_count_only_when_a_second_person_confirms(wor
     actions.confirm([record.id], world.wu, now=DONE)
     assert (record.state, total(world.lin)) == (RecordState.EFFECTIVE, 120)
     assert queries.totals(world.lin.id)[EvidenceClass.B] == 120
+
+
+NIGHTS = {  # at 23:00 in Jiaxing
+    "a midnight": datetime(2099, 5, 6, 15, tzinfo=UTC),
+    "the end of a month": datetime(2099, 5, 31, 15, tzinfo=UTC),
+    "the end of the year": datetime(2099, 12, 31, 15, tzinfo=UTC),
+    "into 29 February": datetime(2104, 2, 28, 15, tzinfo=UTC),
+    "out of 29 February": datetime(2104, 2, 29, 15, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("starts", NIGHTS.values(), ids=NIGHTS)
+def test_a_night_shift_is_one_entry_of_the_day_on_which_it_began(world, starts):
+    shift = make_shift(make_post(world.station), starts_at=starts, hours=3)
+    held = claim(shift, world.lin, starts - 24 * HOUR)
+    mark(held, Act.IN, world.chen, starts - 10 * MINUTE)
+    mark(held, Act.OUT, world.chen, starts + 3 * HOUR)
+    record = hand_in(shift, world.chen, starts + 4 * HOUR)[0]
+    actions.confirm([record.id], world.wu, now=starts + 5 * HOUR)
+    began = clock.today(starts)
+    assert (record.served_on, record.minutes) == (began, 180)
+    assert record.due_on > began
+    by_year = [sum(queries.totals(world.lin.id, year).values()) for year in (began.year, began.year + 1)]
+    assert by_year == [180, 0]
 
 
 def test_the_owner_is_told_of_the_entry_and_of_its_confirmation(world, record):

@@ -7,15 +7,21 @@ from sqlalchemy import event, func, select, text
 
 from blueprints.admin import worker
 from blueprints.claims import actions as claims
-from blueprints.claims.models import Act, Claim
-from core import clock
+from blueprints.claims.models import Act, Claim, ClaimState
+from blueprints.identity.models import Account, Attempt
+from blueprints.kiosk import actions as kiosk
+from blueprints.kiosk.access import COOKIE as TABLET
+from blueprints.messages.models import Notice, NoticeKind
+from blueprints.records import proof
+from core import clock, passwords
 from core.db import db
 from core.prefs import COOKIE
 from core.refusal import Refusal
 from tests import postgres
 from tests.browser.person import zh
-from tests.factories import HOUR, START, make_post, make_shift, make_world, sign_in
-from tests.reliability.house import Task, coming, database, furnish, house, people, send
+from tests.claims.test_claiming import actor_of
+from tests.factories import HOUR, START, actor_for, make_post, make_shift, make_world, sign_in
+from tests.reliability.house import Station, Task, coming, database, furnish, house, people, send
 
 pytestmark = pytest.mark.commits
 NOT_SAVED = "Nothing was saved"
@@ -54,14 +60,14 @@ def trouble(engine, make):
     return lambda: event.remove(engine, "begin", make)
 
 
+def read_only(connection) -> None:
+    """From now on this transaction, and on SQLite this connection, writes nothing."""
+    sqlite = connection.dialect.name == "sqlite"
+    connection.exec_driver_sql("PRAGMA query_only = ON" if sqlite else "SET TRANSACTION READ ONLY")
+
+
 def test_a_database_that_cannot_be_written_is_said_in_words_and_reading_goes_on(home, claimer):
     browser, address = claimer
-
-    def read_only(connection):
-        writes = "ON" if connection.dialect.name == "sqlite" else "READ ONLY"
-        sqlite = connection.dialect.name == "sqlite"
-        connection.exec_driver_sql(f"PRAGMA query_only = {writes}" if sqlite else f"SET TRANSACTION {writes}")
-
     end = trouble(db.engine, read_only)
     answer = browser.post(f"{address}/claims")
     assert (answer.status_code, NOT_SAVED in answer.text) == (503, True)
@@ -74,6 +80,39 @@ def test_a_database_that_cannot_be_written_is_said_in_words_and_reading_goes_on(
     assert count_claims() == 0
     assert browser.post(f"{address}/claims").status_code == 303
     assert count_claims() == 1
+
+
+def test_the_tablet_and_the_sign_in_say_so_as_well_and_nobody_counts_a_try_that_was_not_tried(home, claimer):
+    """A wrong password and a wrong PIN are written down after the answer: even that must not end in a crash."""
+    token = paired(home.station)
+    tablet, visitor = home.app.test_client(), home.app.test_client()
+    tablet.set_cookie(TABLET, token, path="/kiosk")
+    for browser in (tablet, visitor):
+        browser.set_cookie(COOKIE, "en.normal.auto")
+    end = trouble(db.engine, read_only)
+    assert tablet.get("/kiosk").status_code == 200
+    assert tablet.get("/kiosk/entry").status_code == 200
+    tries = [
+        tablet.post("/kiosk/entry", data={"who": "7000000001", "pin": "739251"}),
+        visitor.post("/sign-in", data={"phone": "19900000001", "password": "wrong-password"}),
+    ]
+    end()
+    if db.engine.dialect.name == "sqlite":
+        db.engine.dispose()
+    assert [(answer.status_code, NOT_SAVED in answer.text) for answer in tries] == [(503, True), (503, True)]
+    assert db.session.scalar(select(func.count()).select_from(Attempt)) == 0
+    db.session.rollback()
+    assert tablet.post("/kiosk/entry", data={"who": "7000000001", "pin": "739251"}).status_code == 409
+
+
+def paired(station: Station) -> str:
+    """A tablet of the station; returns the token that stands in its cookie."""
+    clerk = actor_for(db.session.get_one(Account, station.clerk_id))
+    _tablet, code = kiosk.add_tablet(station.id, "前台", passwords.hashed("2468"), clerk, now=clock.real())
+    token = kiosk.pair(code, now=clock.real())
+    db.session.commit()
+    db.session.remove()
+    return token
 
 
 FULL_ON_POSTGRESQL = (
@@ -188,6 +227,56 @@ def test_nobody_is_checked_out_before_they_came(world):
     with pytest.raises(Refusal, match="clock"):
         claims.punch(held.id, Act.OUT, world.chen, now=START + HOUR / 2)
     claims.punch(held.id, Act.OUT, world.chen, now=START + 2 * HOUR)
+
+
+BACK_AND_FORTH = (-24.5, -23.5, -24.5, -23.5, -3, -1.5, -2.5, -1.5, -0.5, -1.5, -0.5)  # hours, as the clock tells them
+
+
+def test_a_worker_whose_clock_goes_back_an_hour_doubles_nothing_and_loses_nothing(app, world):
+    """Four times the clock of the machine is set back by an hour: each reminder is written once all the same."""
+    shift = make_shift(make_post(world.station), places=2)
+    for person in (world.lin, world.zhou):
+        claims.claim_for(shift.id, person.id, world.chen, now=START - 48 * HOUR)
+    db.session.commit()
+    for hours in BACK_AND_FORTH:
+        works(app, START + hours * HOUR)
+    told = db.session.execute(
+        select(Notice.account_id, Notice.kind).where(Notice.kind.in_([NoticeKind.SHIFT_SOON, NoticeKind.SHIFT_NEAR]))
+    ).all()
+    everybody = [world.lin.account_id, world.zhou.account_id]
+    wanted = [(account, kind) for account in everybody for kind in (NoticeKind.SHIFT_SOON, NoticeKind.SHIFT_NEAR)]
+    assert sorted(map(tuple, told)) == sorted(wanted)
+    assert list(proof.prove()) == []
+
+
+def test_a_place_that_went_on_does_not_come_back_when_the_clock_does(app, world):
+    shift = make_shift(make_post(world.station), places=1)
+    held, second, third = (
+        claims.claim_for(shift.id, person.id, world.chen, now=START - 48 * HOUR)
+        for person in (world.lin, world.zhou, world.shen)
+    )
+    claims.cancel(held.id, actor_of(world.lin), reason="临时有事", now=START - 10 * HOUR)  # now it is Zhou's to take
+    db.session.commit()
+    works(app, START - 9 * HOUR)  # Zhou did not answer: now it is Shen's
+    works(app, START - 10 * HOUR)
+    assert (second.state, third.state) == (ClaimState.LAPSED, ClaimState.OFFERED)
+    with pytest.raises(Refusal):
+        claims.accept(second.id, actor_of(world.zhou), now=START - 10 * HOUR)
+    db.session.rollback()
+    claims.accept(third.id, actor_of(world.shen), now=START - 10 * HOUR)
+    db.session.commit()
+    works(app, START - 9 * HOUR)
+    assert (third.state, third.place) == (ClaimState.HELD, 1)
+
+
+def works(app, moment: datetime) -> None:
+    """One round of the worker at this moment of the machine's clock."""
+    app.extensions["clock_ahead"] = moment - clock.real()
+    try:
+        assert worker.work().crashes == 0
+    finally:
+        app.extensions.pop("clock_ahead")
+    db.session.expire_all()
 
 
 def test_a_lease_from_the_future_keeps_nobody_from_working(app):
