@@ -28,7 +28,7 @@ from blueprints.claims import handovers, linking, marking, parties, shortfalls
 from blueprints.claims import queries as claimed
 from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState, LinkKind
 from blueprints.identity import actions as people
-from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Skill, Volunteer
+from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Purpose, Skill, Volunteer
 from blueprints.inspections import actions as spot_checks
 from blueprints.inspections import queries as checked
 from blueprints.inspections import upkeep as inspections
@@ -845,6 +845,14 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 3 * HOUR, lambda now: batches.prepare(whole, [], clerk, now=now))
     for kind in (LinkKind.STATION, LinkKind.WALL):
         play.at(play.now - 2 * DAY, lambda now, kind=kind: linking.renew(home.id, kind, clerk, now=now))  # type: ignore[misc]
+    play.at(play.now - 2 * DAY, lambda now: _agree_to_be_named(play, now))
+
+
+def _agree_to_be_named(play: Play, now: datetime) -> None:
+    """Some let the screen on the wall show their full names; the others stay 林 3J7K."""
+    for actor in play.volunteers[1:RESERVED:2]:
+        with suppress(Refusal):  # nobody under age
+            people.agree_to(Purpose.WALL, actor.account_id, now=now)
 
 
 def _read(play: Play, now: datetime) -> None:

@@ -14,7 +14,7 @@ from blueprints.exchange import actions, entering, sending
 from blueprints.exchange import queries as exchange
 from blueprints.exchange.models import HandoverFormat, HandoverKind, ImportBatch, ImportKind
 from blueprints.identity import actions as people
-from blueprints.identity.models import Account, Category, Volunteer, VolunteerState
+from blueprints.identity.models import Account, Category, Purpose, Volunteer, VolunteerState
 from blueprints.organizations.models import Organization
 from core import clock
 from core.actor import Actor, Role
@@ -46,7 +46,7 @@ def show(maker_phone: str, decider_phone: str, *, now: datetime) -> None:
     bad += [f"王不详,13900000000,敬老院慰问,{day},18:00,19:00,,ZJ1003", f"{name},{phone},,{day},20:00,,,ZJ1004"]
     _tried(county.organization_id, maker, "志愿浙江-六月.csv", bad, now)
     for account_id, _name, _phone in whom[:AGREED]:
-        people.agree_to_handover(account_id, now=now)
+        people.agree_to(Purpose.HANDOVER, account_id, now=now)
     for kind in (HandoverKind.ORGANIZATIONS, HandoverKind.SERVICE):
         values = {"with_id_numbers": False, "reason": ""}
         sending.make(kind, HandoverFormat.XLSX, county.organization_id, maker, now=now, **values)  # type: ignore[arg-type]

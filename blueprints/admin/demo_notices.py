@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from blueprints.exchange import queries as exchange
 from blueprints.identity import actions as people
-from blueprints.identity.models import Account, Volunteer
+from blueprints.identity.models import Account, Purpose, Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.public_notices import actions
 from blueprints.public_notices.models import SeenBy
@@ -27,7 +27,7 @@ def show(administrator_phone: str, objector_phone: str, *, now: datetime) -> Non
     actions.show_to(county.organization_id, SeenBy.EVERYBODY, administrator, now=now)
     found = _on_notice(county.path, now)
     for account_id in _owners(found[1:4]):
-        people.agree_to_be_named(account_id, now=now)
+        people.agree_to(Purpose.NOTICE_NAME, account_id, now=now)
     for (name, phone, words), record in zip(OUTSIDERS, found, strict=False):
         actions.object_from_outside(record.id, name=name, phone=phone, words=words, now=now)
     others = [record for record in found[2:] if record.volunteer_id != objector.volunteer_id]

@@ -1,5 +1,6 @@
-"""What the screen of a station shows: who serves today, and what is short. Names stay short: 林 · 3J7K."""
+"""What the screen of a station shows: who serves today, and what is short. Names stay short, 林 3J7K, unless agreed."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -11,7 +12,8 @@ from sqlalchemy.orm import contains_eager, joinedload
 
 from blueprints.claims import board, queries
 from blueprints.claims.models import Claim, ClaimState
-from blueprints.identity.models import Account, Volunteer
+from blueprints.identity import queries as people
+from blueprints.identity.models import Account, Purpose, Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import clock
@@ -107,9 +109,8 @@ def _part(rows: tuple[R, ...], number: int, size: int) -> tuple[R, ...]:
 def wall(organization: Organization, now: datetime) -> Wall:
     """Everything the screen shows at this moment."""
     shifts = _today(organization.id, now)
-    held = _held([shift.id for shift in shifts])
-    here = {id for id, seen in queries.attendances(held).items() if seen.is_present}
-    lines = tuple(_line(shift, [c for c in held.values() if c.shift_id == shift.id], here, now) for shift in shifts)
+    serving = _serving(_held([shift.id for shift in shifts]), now)
+    lines = tuple(_line(shift, serving.get(shift.id, []), now) for shift in shifts)
     return Wall(organization, lines, _short(organization.id, now))
 
 
@@ -133,10 +134,21 @@ def _held(shift_ids: list[int]) -> dict[int, Claim]:
     return {claim.id: claim for claim in db.session.scalars(held.order_by(Claim.place).options(whole))}
 
 
-def _line(shift: Shift, held: list[Claim], here: set[int], now: datetime) -> Line:
-    people = sorted((Person(short_name(c.volunteer, c.volunteer.account), c.id in here) for c in held), key=_absent)
+def _serving(held: dict[int, Claim], now: datetime) -> dict[int, list[Person]]:
+    """Who is shown, by shift: those who are here first, then in the order of the places."""
+    here = {id for id, seen in queries.attendances(held).items() if seen.is_present}
+    agreed = people.named_in_full([claim.volunteer.account_id for claim in held.values()], Purpose.WALL)
+    serving: dict[int, list[Person]] = defaultdict(list)
+    for claim in held.values():
+        in_full = claim.volunteer.account_id in agreed and people.may_be_named(claim.volunteer, now)
+        name = claim.volunteer.account.name if in_full else short_name(claim.volunteer, claim.volunteer.account)
+        serving[claim.shift_id].append(Person(name, claim.id in here))
+    return {shift_id: sorted(those, key=_absent) for shift_id, those in serving.items()}
+
+
+def _line(shift: Shift, serving: list[Person], now: datetime) -> Line:
     post, runs = shift.post, shift.starts_at <= now
-    return Line(shift.id, post.title, post.place, shift.starts_at, shift.ends_at, shift.places, tuple(people), runs)
+    return Line(shift.id, post.title, post.place, shift.starts_at, shift.ends_at, shift.places, tuple(serving), runs)
 
 
 def _absent(person: Person) -> bool:

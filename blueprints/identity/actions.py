@@ -12,6 +12,7 @@ from stdnum.cn import ric
 
 from blueprints.identity import queries, tries
 from blueprints.identity.models import (
+    NAMING,
     NEXT_STATES,
     Account,
     Category,
@@ -43,7 +44,6 @@ from core.refusal import Barred, Refusal
 SESSION_LIFE = timedelta(days=60)
 FORGOTTEN_AFTER = timedelta(days=30)  # how long an ended session still tells whose it was
 SLIP_LIFE, MAIL_LIFE = timedelta(hours=72), timedelta(hours=3)
-ADULT = 18
 TWO_HANDS_APART = timedelta(days=7)
 ERASED = "已注销"
 ISSUERS = (Role.CLERK, Role.ADMINISTRATOR)
@@ -360,23 +360,18 @@ WITHDRAWN: dict[Purpose, Callable[[Volunteer], None]] = {
     Purpose.ID_NUMBER: _drop_id_number,
     Purpose.HANDOVER: lambda _volunteer: None,  # nothing of it is kept here; it only goes no more
     Purpose.NOTICE_NAME: lambda _volunteer: None,  # a notice asks anew each time it is looked at
+    Purpose.WALL: lambda _volunteer: None,  # and so does a screen
 }
 
 
-def agree_to_handover(account_id: int, *, now: datetime) -> None:
-    """Let one's own record be handed over to the national system from now on."""
-    lock(Account, account_id)
-    if not queries.live_consent(account_id, Purpose.HANDOVER):
-        agree(account_id, (Purpose.HANDOVER,), now=now)
-
-
-def agree_to_be_named(account_id: int, *, now: datetime) -> None:
-    """Let public notices show one's full name from now on (PIPL 25); nobody under 18 is named in full."""
+def agree_to(purpose: Purpose, account_id: int, *, now: datetime) -> None:
+    """Agree, from now on, to one of the OFFERED things that nobody has to agree to; a name is published only so
+    (PIPL 25), and nobody under 18 is named in full."""
     lock(Account, account_id)
     volunteer = queries.volunteer_of(account_id)
-    if volunteer is None or volunteer.age(now) < ADULT:
-        raise Refusal(_("Under 18 a name stays masked on public notices. You can agree to this when you are 18."))
-    _agree_or_withdraw(account_id, Purpose.NOTICE_NAME, True, now)
+    if purpose in NAMING and (volunteer is None or not queries.may_be_named(volunteer, now)):
+        raise Refusal(_("Under 18 nobody is shown by full name. You can agree to this when you are 18."))
+    _agree_or_withdraw(account_id, purpose, True, now)
 
 
 def give_id_number(volunteer_id: int, id_number: str, *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from blueprints.identity.forms import (
     ResidenceForm,
     VolunteerProfileForm,
 )
-from blueprints.identity.models import NEXT_STATES, Volunteer, VolunteerState
+from blueprints.identity.models import ADULT, NEXT_STATES, OFFERED, Volunteer, VolunteerState
 from blueprints.identity.pages import (
     chosen_place,
     details,
@@ -33,7 +33,7 @@ from blueprints.identity.pages import (
     texts,
     week_and_kinds,
 )
-from blueprints.identity.words import taken_back
+from blueprints.identity.words import GIVEN, taken_back
 from blueprints.organizations import queries as organizations
 from core import clock, i18n, mail, masks, passwords
 from core.db import reading
@@ -63,7 +63,7 @@ def home() -> ResponseReturnValue:
     volunteer = queries.volunteer_of(_me())
     account = volunteer.account if volunteer else queries.account(_me())
     place = organizations.place_name(volunteer.division_id) if volunteer and volunteer.division_id else ""
-    minor = volunteer is not None and volunteer.age(clock.now()) < actions.ADULT
+    minor = volunteer is not None and volunteer.age(clock.now()) < ADULT
     needs_guardian = minor and not queries.has_guardian(actor().volunteer_id or 0)
     person: dict[str, Any] = {"account": account, "volunteer": volunteer, "place": place, "masks": masks}
     return respond("identity/me.html", states=VolunteerState, needs_guardian=needs_guardian, **person)
@@ -342,25 +342,18 @@ def consents() -> ResponseReturnValue:
         consents=given,
         volunteer=volunteer,
         own=set(actions.WITHDRAWN),
-        live={each.purpose.value for each in given if not each.withdrawn_at},
+        offered=queries.offered(volunteer, given, clock.now()) if volunteer else [],
         taken_back=taken_back,
         texts=texts(),
     )
 
 
-@bp.post("/me/consents/handover")
+@bp.post("/me/consents/<purpose>")
 @volunteer_only
-def agree_to_handover() -> ResponseReturnValue:
-    actions.agree_to_handover(_me(), now=clock.now())
-    flash(_("Thank you. Your effective minutes go to the national system with the next file."), "success")
-    return see_other(url_for(".consents"))
-
-
-@bp.post("/me/consents/notice-name")
-@volunteer_only
-def agree_to_be_named() -> ResponseReturnValue:
-    actions.agree_to_be_named(_me(), now=clock.now())
-    flash(_("Thank you. Public notices show your full name from now on."), "success")
+def agree_to(purpose: str) -> ResponseReturnValue:
+    wanted = next((each for each in OFFERED if each == purpose), None) or abort(404)
+    actions.agree_to(wanted, _me(), now=clock.now())
+    flash(str(GIVEN[wanted]), "success")
     return see_other(url_for(".consents"))
 
 

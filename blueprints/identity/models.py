@@ -250,6 +250,9 @@ class VolunteerSkill(Base):
     verified_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
 
 
+ADULT = 18  # full years
+
+
 class Purpose(StrEnum):
     """What somebody agreed to; each is asked for on its own (PIPL 14, 17, 25, 29)."""
 
@@ -260,6 +263,13 @@ class Purpose(StrEnum):
     LOCATION = "location"
     HANDOVER = "handover"
     NOTICE_NAME = "notice_name"
+    WALL = "wall"
+
+
+# What a volunteer is free to agree to on the page of consents; all else is asked for where it is needed.
+OFFERED = (Purpose.HANDOVER, Purpose.NOTICE_NAME, Purpose.WALL)
+# What shows a full name to others: nobody under age agrees to that.
+NAMING = (Purpose.NOTICE_NAME, Purpose.WALL)
 
 
 class Consent(Base):

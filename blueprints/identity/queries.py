@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, Select, String, bindparam, case, func, lit
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import (
+    ADULT,
+    NAMING,
+    OFFERED,
     Account,
     Consent,
     Grant,
@@ -238,17 +241,29 @@ def live_consent(account_id: int, purpose: Purpose) -> Consent | None:
     return db.session.scalar(given.where(Consent.withdrawn_at.is_(None)).limit(1))
 
 
-def named_in_full(account_ids: Iterable[int]) -> set[int]:
-    """Which of these people agreed to be named in full on public notices, and have not left since."""
+def may_be_named(volunteer: Volunteer, now: datetime) -> bool:
+    """Whether the person is old enough to be shown by full name; their consent comes on top of it."""
+    return volunteer.age(now) >= ADULT
+
+
+def offered(volunteer: Volunteer, given: Iterable[Consent], now: datetime) -> list[Purpose]:
+    """What the person may agree to besides; `given` is everything they ever agreed to."""
+    live = {consent.purpose for consent in given if not consent.withdrawn_at}
+    barred = () if may_be_named(volunteer, now) else NAMING
+    return [purpose for purpose in OFFERED if purpose not in live and purpose not in barred]
+
+
+def named_in_full(account_ids: Iterable[int], where: Purpose) -> set[int]:
+    """Which of these people agreed to be named in full there, and have not left since."""
     given = select(Consent.account_id).join(Account, Account.id == Consent.account_id)
-    holds = given.where(Consent.purpose == Purpose.NOTICE_NAME, Consent.withdrawn_at.is_(None))
+    holds = given.where(Consent.purpose == where, Consent.withdrawn_at.is_(None))
     return set(db.session.scalars(holds.where(Account.id.in_(list(account_ids)), Account.closed_at.is_(None))))
 
 
 def public_names(people: Iterable[Account]) -> dict[int, str]:
     """How a public notice calls each of them, by the id of the account: masked, unless they agreed to more."""
     called = {account.id: account.name for account in people}
-    in_full = named_in_full(called)
+    in_full = named_in_full(called, Purpose.NOTICE_NAME)
     return {id: name if id in in_full else masks.name(name) for id, name in called.items()}
 
 

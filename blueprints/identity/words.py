@@ -68,6 +68,7 @@ WORDS: dict[StrEnum, Any] = {
     GuardianMethod.SIGNED_PAPER: lazy("On signed paper"),
     Purpose.HANDOVER: lazy("Handing my record over to the national system"),
     Purpose.NOTICE_NAME: lazy("Showing my full name on public notices"),
+    Purpose.WALL: lazy("Showing my full name on the screens of stations where I serve"),
     SlipPurpose.CLAIM: lazy("Take over the account"),
     SlipPurpose.PASSWORD: lazy("Set a new password"),
     SlipPurpose.PHONE: lazy("Change the phone number"),
@@ -206,12 +207,37 @@ AGREEMENTS: dict[Purpose, tuple[Agreement, ...]] = {
             ),
         ),
     ),
+    Purpose.WALL: (
+        Agreement(
+            "1",
+            (
+                lazy(
+                    "You can volunteer without this. A station may have a screen on its wall that tells everybody who "
+                    "passes by who serves there today. Of you it shows the surname and the end of your volunteer "
+                    "number. If you agree, it shows your full name instead, on the screens of stations where you "
+                    "hold a place, on the day of your shift and on no other."
+                ),
+                lazy(
+                    "No other page and no list changes by this, and nothing else about you is shown. You can withdraw "
+                    "this at any time: from its next refresh on, some seconds later, a screen shows your short name "
+                    "again. Full names of people under 18 are never shown."
+                ),
+            ),
+        ),
+    ),
 }
 
+# What follows when somebody agrees to what is offered to them.
+GIVEN: dict[Purpose, Any] = {
+    Purpose.HANDOVER: lazy("Thank you. Your effective minutes go to the national system with the next file."),
+    Purpose.NOTICE_NAME: lazy("Thank you. Public notices show your full name from now on."),
+    Purpose.WALL: lazy("Thank you. From their next refresh on screens show your full name on the days you serve."),
+}
 # What follows when a consent is taken back; for the others, what it covered is erased.
 TAKEN_BACK: dict[Purpose, Any] = {
     Purpose.HANDOVER: lazy("From now on nothing more is handed over."),
     Purpose.NOTICE_NAME: lazy("From now on your name is masked on public notices."),
+    Purpose.WALL: lazy("From its next refresh on a screen shows your short name again."),
 }
 ERASED_THEN = lazy("What this consent covered is erased at once.")
 

@@ -68,6 +68,32 @@ def test_the_wall_lives_says_when_it_hears_nothing_and_ends_with_its_address(
     screen.complaints[:] = [said for said in screen.complaints if "ERR_INTERNET_DISCONNECTED" not in said]
 
 
+def test_whoever_agrees_is_named_on_the_wall_at_its_next_refresh_and_no_longer_when_it_is_taken_back(
+    world: World, comes: Comes, at: At
+) -> None:
+    claimed(offered(world), world.lin)
+    path, short = wall_of(world), f"林 {world.lin.number[-4:]}"
+    at(START - HOUR)
+    screen, lin = comes(TELEVISION), comes(PHONE, world.lin.account_id)
+    screen.opens(path)
+    people = screen.page.locator(".wall__people")
+    expect(people).to_have_text(short)
+    lin.opens("/me/consents")
+    lin.unfolds("Showing my full name on the screens of stations where I serve")
+    lin.finds_no_barrier()
+    lin.page.locator('form[action="/me/consents/wall"] button').click()
+    lin.is_told("Thank you. From their next refresh on screens show your full name on the days you serve.")
+    expect(people).to_have_text("林小满")
+    screen.finds_no_barrier()
+    lin.unfolds("Withdraw")
+    lin.page.locator(".confirm__box").get_by_role("button", name=zh("Withdraw")).click()
+    lin.is_told(
+        "Your consent is withdrawn. %(consequence)s",
+        consequence=zh("From its next refresh on a screen shows your short name again."),
+    )
+    expect(people).to_have_text(short)
+
+
 def test_a_note_is_objected_to_and_taken_off_by_another_person(world: World, comes: Comes, at: At) -> None:
     shift = offered(world)
     claimed(shift, world.lin)

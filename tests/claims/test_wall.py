@@ -6,6 +6,9 @@ import pytest
 
 from blueprints.claims import actions, linking, links, wall
 from blueprints.claims.models import Act, LinkKind
+from blueprints.identity import actions as people
+from blueprints.identity import queries as identity
+from blueprints.identity.models import Leaving, Purpose, Volunteer
 from core import clock
 from core.db import db
 from tests.claims.test_attendance import END, MINUTE, mark
@@ -66,6 +69,64 @@ def test_it_shows_who_is_here_by_surname_and_end_of_the_number_and_no_more(scree
     for private in ("林小满", "周晓航", world.lin.number, "1990000"):
         assert private not in page
     assert Page(page).flaws() == []
+
+
+def agrees(volunteer, now=BEFORE):
+    people.agree_to(Purpose.WALL, volunteer.account_id, now=now)
+    db.session.commit()
+
+
+def test_whoever_agreed_is_shown_by_full_name_from_the_next_poll_on_and_nobody_else(screen, path, world, shift):
+    claim(shift, world.lin), claim(shift, world.zhou)
+    first = screen.get(path, headers=PART)
+    assert "林小满" not in first.text
+    agrees(world.lin)
+    second = screen.get(path, headers=PART | {"If-None-Match": first.headers["ETag"]})
+    assert second.status_code == 200
+    assert "<span>林小满</span>" in second.text
+    assert world.lin.number[-4:] not in second.text
+    assert f"周 {world.zhou.number[-4:]}" in second.text
+    assert "周晓航" not in second.text
+
+
+def test_taking_it_back_is_seen_with_the_next_poll(screen, path, world, shift):
+    claim(shift, world.lin)
+    agrees(world.lin)
+    tag = screen.get(path, headers=PART).headers["ETag"]
+    consent = identity.live_consent(world.lin.account_id, Purpose.WALL)
+    people.withdraw(consent.id, actor=actor_of(world.lin), now=START)
+    db.session.commit()
+    answer = screen.get(path, headers=PART | {"If-None-Match": tag})
+    assert (answer.status_code, "林小满" in answer.text) == (200, False)
+    assert f"林 {world.lin.number[-4:]}" in answer.text
+
+
+def test_another_consent_shows_nobodys_full_name(screen, path, world, shift):
+    claim(shift, world.lin)
+    people.agree_to(Purpose.HANDOVER, world.lin.account_id, now=BEFORE)
+    db.session.commit()
+    assert "林小满" not in shown(screen, path)
+
+
+@pytest.mark.parametrize("born", [START.date().replace(year=2099 - 17), None], ids=["a minor", "nobody knows"])
+def test_nobody_under_age_is_shown_by_full_name_whoever_agreed(screen, path, world, shift, born):
+    claim(shift, world.lin)
+    agrees(world.lin)
+    db.session.get_one(Volunteer, world.lin.id).birth_date = born  # a clerk corrected it afterwards
+    db.session.commit()
+    assert "林小满" not in shown(screen, path)
+
+
+def test_a_full_name_goes_with_the_place_and_with_the_account(screen, path, world, shift):
+    held = claim(shift, world.lin)
+    agrees(world.lin)
+    assert "林小满" in shown(screen, path)
+    actions.cancel(held.id, actor_of(world.lin), now=BEFORE)
+    db.session.commit()
+    assert "林小满" not in shown(screen, path)
+    people.leave(world.lin.account_id, Leaving.KEEP, now=START)
+    db.session.commit()
+    assert identity.live_consent(world.lin.account_id, Purpose.WALL) is None
 
 
 def test_what_is_short_has_a_picture_that_leads_to_its_page(screen, path, world, shift):

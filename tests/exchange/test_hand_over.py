@@ -73,7 +73,7 @@ def record(world):
 
 def agree(*people):
     for person in people:
-        identity.agree_to_handover(person.account_id, now=NOW)
+        identity.agree_to(Purpose.HANDOVER, person.account_id, now=NOW)
     db.session.commit()
 
 

@@ -8,6 +8,8 @@ from sqlalchemy import event, select
 from blueprints.identity import actions, queries
 from blueprints.identity.access import TOKEN
 from blueprints.identity.models import (
+    NAMING,
+    OFFERED,
     Account,
     Consent,
     Gender,
@@ -21,10 +23,12 @@ from blueprints.identity.models import (
     VolunteerSkill,
     VolunteerState,
 )
+from blueprints.identity.words import GIVEN, current, taken_back
 from blueprints.messages.models import Notice, NoticeKind
 from blueprints.organizations.models import OrganizationKind
 from core import clock, passwords, vault
 from core.db import db
+from core.i18n import speaking
 from core.refusal import Refusal
 from tests.factories import BEFORE, YANYU, make_organization, make_volunteer, make_world, saved, sign_in
 from tests.identity.people import HASH, NOW, OLD, OTHER, PASSWORD, account_of, id_number
@@ -425,6 +429,42 @@ def test_the_pledge_cannot_be_withdrawn_without_leaving(client, lin):
     answer = client.post(f"/me/consents/{consent.id}/withdrawal")
     assert answer.status_code == 409
     assert "please leave" in answer.text
+
+
+@pytest.mark.parametrize("purpose", OFFERED)
+def test_what_nobody_has_to_agree_to_is_agreed_to_once_and_taken_back_on_the_same_page(client, lin, purpose):
+    assert f'action="/me/consents/{purpose}"' in client.get("/me/consents").text
+    for _twice in range(2):
+        assert client.post(f"/me/consents/{purpose}").status_code == 303
+    (given,) = queries.consents(lin.account_id)
+    assert (given.purpose, given.text_version, given.recorded_by_id) == (purpose, current(purpose).version, None)
+    page = client.get("/me/consents").text
+    assert f'action="/me/consents/{purpose}"' not in page
+    with speaking("en"):
+        thanks, consequence = str(GIVEN[purpose]), taken_back(purpose)
+    assert (thanks in page, consequence in page) == (True, True)
+    assert client.post(f"/me/consents/{given.id}/withdrawal").status_code == 303
+    assert f"Your consent is withdrawn. {consequence}" in client.get("/me/consents").text
+    assert reread(given).withdrawn_at is not None
+    client.post(f"/me/consents/{purpose}")
+    assert [bool(each.withdrawn_at) for each in queries.consents(lin.account_id)] == [False, True]
+
+
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each not in OFFERED])
+def test_what_is_asked_for_elsewhere_is_not_agreed_to_on_that_page(client, lin, purpose):
+    assert client.post(f"/me/consents/{purpose}").status_code == 404
+    assert queries.consents(lin.account_id) == []
+
+
+@pytest.mark.parametrize("naming", NAMING)
+def test_a_minor_is_not_asked_for_the_full_name_and_refused_whichever_way_is_taken(client, lin, naming):
+    lin.birth_date = clock.today(clock.now()).replace(day=1) - 17 * 365 * clock.DAY
+    db.session.commit()
+    page = client.get("/me/consents").text
+    assert [purpose for purpose in OFFERED if f"/me/consents/{purpose}" in page] == [Purpose.HANDOVER]
+    answer = client.post(f"/me/consents/{naming}")
+    assert (answer.status_code, "Under 18" in answer.text) == (409, True)
+    assert queries.consents(lin.account_id) == []
 
 
 def test_consents_of_others_do_not_exist(client, lin):

@@ -153,11 +153,11 @@ def test_a_full_name_is_shown_by_ones_own_consent_and_masked_at_once_without_it(
 
     assert named() == {False}
     assert "Showing my full name on public notices" in lin.get("/me/consents").text
-    assert lin.post("/me/consents/notice-name").status_code == 303
+    assert lin.post("/me/consents/notice_name").status_code == 303
     assert named() == {True}
     given = identity.live_consent(world.lin.account_id, Purpose.NOTICE_NAME)
     assert (given.text_version, given.recorded_by_id) == ("1", None)
-    assert lin.post("/me/consents/notice-name").status_code == 303  # a second tap is no second consent
+    assert lin.post("/me/consents/notice_name").status_code == 303  # a second tap is no second consent
     assert len([each for each in identity.consents(world.lin.account_id) if each.purpose is given.purpose]) == 1
     assert lin.post(f"/me/consents/{given.id}/withdrawal").status_code == 303
     assert named() == {False}
@@ -165,12 +165,14 @@ def test_a_full_name_is_shown_by_ones_own_consent_and_masked_at_once_without_it(
 
 
 def test_nobody_else_can_consent_for_somebody(as_, world, noticed):
-    people.agree_to_be_named(world.lin.account_id, now=NOW)
+    people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
     db.session.commit()
     given = db.session.scalars(select(Consent).where(Consent.purpose == Purpose.NOTICE_NAME)).one()
     assert as_(world.zhou).post(f"/me/consents/{given.id}/withdrawal").status_code == 404
-    assert as_(world.chen).post("/me/consents/notice-name").status_code == 403  # no registration
-    assert identity.named_in_full([world.lin.account_id, world.zhou.account_id]) == {world.lin.account_id}
+    assert as_(world.chen).post("/me/consents/notice_name").status_code == 403  # no registration
+    assert identity.named_in_full([world.lin.account_id, world.zhou.account_id], Purpose.NOTICE_NAME) == {
+        world.lin.account_id
+    }
 
 
 @pytest.mark.parametrize(("born", "may"), [(date(2081, 5, 9), True), (date(2081, 5, 10), False)])
@@ -178,17 +180,17 @@ def test_under_eighteen_a_name_stays_masked(world, born, may):
     world.lin.birth_date = born
     if not may:
         with pytest.raises(Refusal, match="Under 18"):
-            people.agree_to_be_named(world.lin.account_id, now=NOW)
+            people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
     else:
-        people.agree_to_be_named(world.lin.account_id, now=NOW)
-    assert bool(identity.named_in_full([world.lin.account_id])) is may
+        people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
+    assert bool(identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME)) is may
 
 
 def test_whoever_has_left_is_masked_again(world, noticed):
-    people.agree_to_be_named(world.lin.account_id, now=NOW)
+    people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
     people.leave(world.lin.account_id, Leaving.KEEP, now=NOW)
     db.session.flush()
-    assert identity.named_in_full([world.lin.account_id]) == set()
+    assert identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME) == set()
     named = identity.public_names([db.session.get(Account, world.lin.account_id)])
     assert named == {world.lin.account_id: "林*"}
 
@@ -198,7 +200,7 @@ def test_the_consent_of_one_names_nobody_else(as_, world, zhu, noticed):
     later = facts(world, starts=START + timedelta(days=2), volunteer_id=twin.id)
     record = vouched(world, later)
     actions.records.approve(record.id, zhu, now=NOW)
-    people.agree_to_be_named(twin.account_id, now=NOW)
+    people.agree_to(Purpose.NOTICE_NAME, twin.account_id, now=NOW)
     db.session.commit()
     page = as_(world.zhou).get("/notices").text
     assert ("林小雨" in page, "林小满" in page) == (True, False)
