@@ -43,7 +43,7 @@ from sqlalchemy.orm.attributes import instance_dict, instance_state, set_committ
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import NotFound
 
-from core import turns
+from core import clock, turns
 
 db = SQLAlchemy()
 
@@ -175,6 +175,12 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # SQLAlchemy says BEGIN, not the driver
         for name, value in SQLITE_PRAGMAS.items():
             connection.execute(f"PRAGMA {name} = {value}")
+        connection.create_function("local_hour", 1, _local_hour)
+
+
+def _local_hour(moment: str) -> int:
+    """What SQLite, which knows no zones, is told of the clock on the wall: the hour at this UTC moment."""
+    return clock.local(dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC)).hour
 
 
 @event.listens_for(Pool, "checkin")

@@ -132,7 +132,7 @@ def settle(connection: Connection, tables: Collection[str]) -> None:
 
 
 def look_at(connection: Connection, tables: Iterable[str]) -> None:
-    """Let PostgreSQL count what is in the tables now: by itself it does so minutes later, and plans badly until then."""
+    """Let PostgreSQL count what is in the tables now: by itself it does so later, and plans badly until then."""
     if connection.dialect.name == "postgresql":
         for table in tables:
             connection.execute(text(f"ANALYZE {_quoted(table)}"))

@@ -120,11 +120,8 @@ def _hour_on_postgresql(element: Any, compiler: Any, **words: Any) -> str:
 
 @compiles(local_hour)
 def _hour_on_sqlite(element: Any, compiler: Any, **words: Any) -> str:
-    """SQLite knows no zones: today's distance from UTC is taken for every day, right wherever no summer time is."""
-    offset = clock.local(clock.now()).utcoffset()
-    minutes = int(offset.total_seconds()) // 60 if offset else 0
-    moment = compiler.process(element.clauses, **words)
-    return f"CAST(strftime('%H', {moment}, '{minutes} minutes') AS INTEGER)"
+    """SQLite knows no zones; core.db gives it this function."""
+    return f"local_hour({compiler.process(element.clauses, **words)})"
 
 
 # --- what a card says -----------------------------------------------------------------------------------------

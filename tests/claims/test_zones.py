@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from blueprints.claims import absences, wall
+from blueprints.claims import absences, board, wall
 from blueprints.claims.forms import moment_of
+from blueprints.claims.search import DayPart, Search
 from core import clock
+from core.db import db
 from tests.factories import HOUR, make_post, make_shift, make_world
 
 ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York"]
@@ -15,7 +17,9 @@ ZONES = ["Asia/Shanghai", "Europe/Berlin", "America/New_York"]
 @pytest.fixture(params=ZONES)
 def zone(request, app, monkeypatch):
     monkeypatch.setitem(app.config, "TIME_ZONE", request.param)
-    return request.param
+    db.engine.engine.clear_compiled_cache()  # the zone stands in the SQL; no installation changes it while it runs
+    yield request.param
+    db.engine.engine.clear_compiled_cache()
 
 
 # In Berlin clocks go forward on 28 March 2027 and back on 25 October 2026; in New York on 14 March and 1 November.
@@ -50,6 +54,21 @@ def test_today_on_the_wall_is_the_local_day_also_when_it_has_23_or_25_hours(zone
 
 
 CHANGES = [date(2026, 10, 25), date(2026, 11, 1), date(2027, 3, 14), date(2027, 3, 28)]
+
+
+@pytest.mark.parametrize("day", CHANGES)
+def test_the_mornings_of_the_list_are_mornings_on_both_sides_of_the_change(zone, day):
+    """Looked at days before, while the other half of the year still is."""
+    post = make_post(make_world().station)
+    found = {}
+    for part, hour in [("morning", time(11, 30)), ("afternoon", time(12, 0)), ("evening", time(18, 0))]:
+        for days in (-2, 0, 2):
+            shift = make_shift(post, starts_at=clock.at(day + days * clock.DAY, hour))
+            found.setdefault(part, []).append(shift.id)
+    now = clock.at(day - 5 * clock.DAY, time(9))
+    for part, wanted in found.items():
+        seen = board.look(Search(part=DayPart(part)), now)
+        assert [id for id, _revision, _later in seen.rows] == wanted
 
 
 @pytest.mark.parametrize("day", CHANGES)
