@@ -112,9 +112,9 @@ def is_workday(day: date) -> bool:
     return calendar().is_workday(day)
 
 
-def after(day: date, count: int) -> date:
+def after(day: date, count: int, known: Calendar | None = None) -> date:
     """The last day of a term of so many working days; the day it starts from does not count."""
-    known = calendar()
+    known = known or calendar()
     while count > 0:
         day += DAY
         count -= known.is_workday(day)

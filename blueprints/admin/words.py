@@ -234,6 +234,7 @@ ACTIONS: dict[str, Any] = {
     "returned": lazy("returned an entry"),
     "entered": lazy("made an entry that belongs to no shift"),
     "notice ended": lazy("a public notice ended, and the entry counts"),
+    "notice lengthened": lazy("a public notice ends later, by the calendar"),
     "notice audience set": lazy("set who sees public notices"),
     "objection raised": lazy("objected to an entry on public notice"),
     "objection raised from outside": lazy("somebody without an account objected to an entry on public notice"),

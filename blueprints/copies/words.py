@@ -176,6 +176,7 @@ OTHERS: dict[str, Any] = {
     "subject_id": lazy("Number of what was changed"),
     "was_changed": lazy("Sent again with a change"),
     "with_id_number": lazy("With the ID number"),
+    "notice_days": lazy("Working days of the notice"),
     "notice_ends_at": lazy("On public notice until"),
     "superseded_by_id": lazy("Replaced by"),
     "tablet_id": lazy("Number of the tablet"),

@@ -384,8 +384,9 @@ def approve(record_id: int, actor: Actor, *, now: datetime) -> ServiceRecord:
 def _agreed(record: ServiceRecord, now: datetime) -> None:
     """After the last decision: what was seen counts at once, the rest stands on public notice first."""
     if record.evidence in ON_NOTICE:
-        last = workdays.after(clock.today(now), organizations.limit(Limit.NOTICE_WORKING_DAYS))
-        record.noticed_at, record.notice_ends_at = now, clock.day_span(last)[1]
+        record.noticed_at, record.notice_days = now, organizations.limit(Limit.NOTICE_WORKING_DAYS)
+        last = queries.last_day_of_notice(now, record.notice_days)
+        record.notice_ends_at = clock.day_span(last)[1]
         _move(record, RecordState.NOTICE, now)
         _told(record, NoticeKind.RECORD_ON_NOTICE, now, until=last)
         return
@@ -412,8 +413,30 @@ def _end_notice(record_id: int, now: datetime) -> bool:
     ends = record.notice_ends_at
     if record.state is not RecordState.NOTICE or ends is None or ends > now or queries.held_among([record_id]):
         return False
+    if _lengthened(record, now):
+        return False
     _let_count(record, now)
     _trace("notice ended", record, None, now, minutes=record.minutes)
+    return True
+
+
+def lengthen_notices(now: datetime) -> int:
+    """Give notices that run the working days which the calendar has taken from them since they began; none ever ends
+    earlier than it said (a guard refuses that, too). Returns how many were moved."""
+    return sum(_lengthened(lock(ServiceRecord, record_id), now) for record_id in queries.notices_cut_short(now))
+
+
+def _lengthened(record: ServiceRecord, now: datetime) -> bool:
+    """Whether its end had to be moved later."""
+    if record.state is not RecordState.NOTICE or record.noticed_at is None or record.notice_ends_at is None:
+        return False
+    last = queries.last_day_of_notice(record.noticed_at, record.notice_days)
+    before, ends = record.notice_ends_at, clock.day_span(last)[1]
+    if ends <= max(before, now):
+        return False
+    record.notice_ends_at = ends
+    _trace("notice lengthened", record, None, now, before=before, after=ends)
+    _told(record, NoticeKind.RECORD_ON_NOTICE, now, until=last)
     return True
 
 

@@ -96,6 +96,7 @@ class ServiceRecord(Base):
         CheckConstraint(
             "state <> 'notice' OR (noticed_at IS NOT NULL AND notice_ends_at > noticed_at)", name="notices_have_an_end"
         ),
+        CheckConstraint("notice_days IS NULL OR notice_days >= 3", name="notices_last_three_working_days"),
         CheckConstraint("(source = 'shift') = (claim_id IS NOT NULL)", name="only_shifts_have_a_claim"),
         CheckConstraint(
             "(source <> 'supplement' OR evidence = 'C') AND (source = 'import') = (evidence = 'D')",
@@ -143,6 +144,7 @@ class ServiceRecord(Base):
     approved_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     noticed_at: Mapped[datetime | None]
     notice_ends_at: Mapped[datetime | None] = mapped_column(index=True)
+    notice_days: Mapped[int | None]  # working days it was promised; None for those from before this was kept
     effective_at: Mapped[datetime | None]  # None: not yet, or before this was written down
     returned_at: Mapped[datetime | None]
     returned_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))

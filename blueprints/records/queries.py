@@ -30,7 +30,7 @@ from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.kiosk import queries as kiosk
 from blueprints.organizations import queries as organizations
-from blueprints.organizations.models import Limit, Organization
+from blueprints.organizations.models import DEFAULTS, Limit, Organization
 from blueprints.posts.models import Category, Post, Shift, ShiftState
 from blueprints.records.models import (
     ATTENDANCE,
@@ -57,8 +57,10 @@ from core import clock, workdays
 from core.actor import Actor, Role
 from core.db import db
 from core.i18n import _
+from core.workdays import Calendar
 
 Confirmers = dict[int, tuple[Organization, set[int]]]  # the organizations that have confirmers, with their accounts
+LEAST_NOTICE = DEFAULTS[Limit.NOTICE_WORKING_DAYS][1]  # working days
 SECONDS = 60
 HOUR = 60
 MOST_REFUSED = 50  # attempts shown of one entry
@@ -339,6 +341,25 @@ def levels_to_decide(record: ServiceRecord, organization: Organization) -> int:
     if record.state is RecordState.APPROVAL:
         return record.levels_up
     return min(1, len(organization.ancestors)) if record.source is RecordSource.IMPORT else 0
+
+
+def last_day_of_notice(noticed_at: datetime, days: int | None, known: Calendar | None = None) -> date:
+    """The last working day of a notice, by the calendar as it is now; the day it began does not count."""
+    return workdays.after(clock.today(noticed_at), days or LEAST_NOTICE, known)
+
+
+def notices_cut_short(now: datetime) -> list[int]:
+    """Entries whose notice runs and would end later by the calendar as it is now, or that stand beside such a one."""
+    row = ServiceRecord
+    runs = row.state == RecordState.NOTICE, row.notice_ends_at > now
+    kinds = select(row.notice_ends_at, row.notice_days, func.max(row.noticed_at)).where(*runs)
+    known, short = workdays.calendar(), []
+    for ends, days, latest in db.session.execute(kinds.group_by(row.notice_ends_at, row.notice_days)):
+        if latest and ends and clock.day_span(last_day_of_notice(latest, days, known))[1] > ends:
+            short.append((row.notice_ends_at == ends) & row.notice_days.is_not_distinct_from(days))
+    if not short:
+        return []
+    return list(db.session.scalars(select(row.id).where(*runs, or_(*short)).order_by(row.id).limit(500)))
 
 
 def notices_over(now: datetime, most: int = 500) -> list[int]:

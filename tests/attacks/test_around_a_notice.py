@@ -1,8 +1,12 @@
 """Hours that nobody saw stand on public notice before they count: the ways around it, and what they leave behind."""
 
-import pytest
-from sqlalchemy import func, select
+from datetime import timedelta
 
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from blueprints.admin.worker import keep_places
 from blueprints.identity import tries
 from blueprints.identity.models import Account
 from blueprints.public_notices import actions as notices
@@ -94,3 +98,17 @@ def test_a_notice_is_hidden_from_those_who_would_object(outside, world, on_notic
     top = make_staff(Role.ADMINISTRATOR, world.city, "市主任")
     assert "set who sees public notices" in words(as_(top).get("/desk/audit").text)
     assert counting(world.lin) == 0
+
+
+def test_the_calendar_is_bent_to_end_a_notice_early(world, on_notice, as_):
+    """A Sunday is made a working day; the end that was promised stays, by rule and by a guard of the database."""
+    top = make_staff(Role.ADMINISTRATOR, world.city, "市主任")
+    promised = on_notice.notice_ends_at
+    day = {"day": "2099-05-10", "kind": "workday", "name": "调休上班"}
+    assert as_(top).post("/desk/calendar", data=day).status_code == 303
+    assert keep_places(now=promised - timedelta(seconds=1)) == 0
+    assert (entries()[0].notice_ends_at, counting(world.lin)) == (promised, 0)
+    with pytest.raises(DBAPIError):
+        db.session.execute(text("UPDATE service_record SET notice_ends_at = noticed_at WHERE state = 'notice'"))
+    db.session.rollback()
+    assert "set a day of the calendar" in words(as_(top).get("/desk/audit").text)
