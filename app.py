@@ -38,6 +38,9 @@ from blueprints.disputes import words as disputes_words
 from blueprints.exchange import desk as exchange_desk
 from blueprints.exchange import handing as exchange_handing
 from blueprints.exchange import words as exchange_words
+from blueprints.honours import desk as honours_desk
+from blueprints.honours import routes as honours_routes
+from blueprints.honours import words as honours_words
 from blueprints.identity import access, second_step
 from blueprints.identity import me as identity_me
 from blueprints.identity import routes as identity_routes
@@ -116,6 +119,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     inspections_desk.bp,
     inspections_requests.bp,
     inspections_routes.bp,
+    honours_desk.bp,
+    honours_routes.bp,
     exchange_handing.bp,
     claims_changes.bp,
     series_desk.bp,
@@ -153,7 +158,7 @@ WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [certificates_words.BATCH_WORDS, certificates_words.OUTCOME_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
 WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS]
-WORDS += [disputes_words.REPORT_WORDS]
+WORDS += [disputes_words.REPORT_WORDS, honours_words.WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS, exchange_words.HANDOVER_WORDS]
 csrf = CSRFProtect()
 

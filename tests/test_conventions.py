@@ -31,6 +31,7 @@ AREAS = [
     "public_notices",
     "certificates",
     "inspections",
+    "honours",
     "exchange",
     "copies",
     "admin",
@@ -53,6 +54,7 @@ SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the dem
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 SHARED |= {"reported", "reporting"}  # what the desk counts, and verbs that the demo plays
 SHARED |= {"entering", "sending"}  # imports and hand-over, as the demo plays them
+SHARED |= {"absences"}  # which marks stand, as evidence beside what was served
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
 CODE = [*MODULES, *sorted((ROOT / "core").glob("*.py")), ROOT / "app.py"]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -132,6 +134,7 @@ LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, op
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}
 LAYERS |= {"demo_disputes": LAYERS["demo"], "demo_exchange": LAYERS["demo"], "demo_notices": LAYERS["demo"]}
+LAYERS |= {"demo_honours": LAYERS["demo"]}
 LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {

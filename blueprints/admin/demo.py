@@ -20,13 +20,14 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
-from blueprints.admin import demo_disputes, demo_exchange, demo_notices
+from blueprints.admin import demo_disputes, demo_exchange, demo_honours, demo_notices
 from blueprints.certificates import batches, keys
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
 from blueprints.claims import handovers, linking, marking, parties, shortfalls
 from blueprints.claims import queries as claimed
 from blueprints.claims.models import Absence, AbsenceKind, Act, Audience, Claim, ClaimState, LinkKind
+from blueprints.honours import actions as honours
 from blueprints.identity import actions as people
 from blueprints.identity.models import SLOTS, Account, Gender, Grant, GuardianMethod, Purpose, Skill, Volunteer
 from blueprints.inspections import actions as spot_checks
@@ -830,7 +831,7 @@ STORIES: dict[str, Callable[[Scene], None]] = {
 
 def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     """A draft, an invitation nobody has taken up, and inboxes that were looked into."""
-    play.each_night(120, lambda now: records.end_notices(now) and None)
+    play.each_night(120, lambda now: records.end_notices(now) + honours.end_notices(now))
     told, home = story["draft"], play.homes[story["draft"]["org"]]
     draft = {name: told[name] for name in ("title", "place", "content")} | {"category": Category(told["category"])}
     clerk, office_ = play.clerks[told["org"]], play.actors[COUNTY]
@@ -841,6 +842,7 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 3 * DAY, lambda now: _read(play, now))
     shown = demo_disputes.Stage(play.at, play.now, play.volunteers, play.actors, play.homes["yanyu"].division_id)
     demo_disputes.play(shown)
+    demo_honours.play(shown, play.homes["nanhu"].id)
     whole = Span(play.now.date().replace(month=1, day=1), play.now.date(), None, home.id)
     play.at(play.now - 3 * HOUR, lambda now: batches.prepare(whole, [], clerk, now=now))
     for kind in (LinkKind.STATION, LinkKind.WALL):

@@ -76,6 +76,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),
         *_reports(waiting.reports),
         (_("Spot checks"), "/desk/checks", "search", 0, (CONFIRMER, ADMINISTRATOR)),
+        (_("Honours"), "/desk/honours", "honour", waiting.honours, (ADMINISTRATOR,)),
         (_("Evidence asked for"), "/desk/check-requests", "info", waiting.evidence, (CLERK,)),
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),

@@ -13,6 +13,8 @@ from blueprints.certificates.models import Certificate, CertificateState
 from blueprints.claims.models import Absence, Claim, ClaimState
 from blueprints.disputes import queries as disputes
 from blueprints.disputes import reported
+from blueprints.honours import queries as honours
+from blueprints.honours.models import Nomination
 from blueprints.identity.models import (
     PROVEN_SKILLS,
     Account,
@@ -87,6 +89,7 @@ class Waiting:
     evidence: int = 0
     supplements: int = 0
     notice_objections: int = 0
+    honours: int = 0
 
 
 def waiting(actor: Actor) -> Waiting:
@@ -115,6 +118,7 @@ def waiting(actor: Actor) -> Waiting:
         _evidence(actor),
         _supplements(actor),
         noticed.waiting(actor.reach(Role.CONFIRMER)).order_by(None).with_only_columns(Objection.id),
+        honours.waiting(actor, clock.now()).order_by(None).with_only_columns(Nomination.id),
     )
     counts = [_capped(rows) for rows in (entries, people, *others)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))

@@ -23,6 +23,7 @@ from blueprints.claims import queries as claimed
 from blueprints.claims import upkeep
 from blueprints.disputes import upkeep as disputes
 from blueprints.exchange import upkeep as batches
+from blueprints.honours import upkeep as honours
 from blueprints.inspections import upkeep as inspections
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
@@ -123,7 +124,7 @@ def keep_places(*, now: datetime) -> int:
     """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
     return sum(
         _keep(is_due, act, now)
-        for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, noticed, batches)
+        for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, noticed, batches, honours)
         for is_due, act in steps.STEPS
     )
 

@@ -24,6 +24,7 @@ from blueprints.claims.models import (
 )
 from blueprints.disputes.models import Dispute, Proof, Step
 from blueprints.exchange.models import HandoverItem, HandoverKind, ImportRow
+from blueprints.honours.models import Doubt, Honour, Nomination, NominationSheet, Revocation
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -93,6 +94,10 @@ class Person:
     def certificates(self) -> Select[int]:
         return select(Certificate.id).where(Certificate.volunteer_id == self.volunteer_id)
 
+    @property
+    def nominations(self) -> Select[int]:
+        return select(Nomination.id).where(Nomination.volunteer_id == self.volunteer_id)
+
 
 Whose = Callable[[Person], ColumnElement[bool]]
 More = dict[str, Any]
@@ -126,6 +131,10 @@ def _volunteer(column: Any) -> Whose:
 
 def _on_shift(found: Select[Any]) -> Select[Any]:
     return found.join(Shift, Shift.id == Claim.shift_id).join(Post, Post.id == Shift.post_id)
+
+
+def _for_honour(found: Select[Any]) -> Select[Any]:
+    return found.join(Honour, Honour.id == Nomination.honour_id)
 
 
 SECTIONS: tuple[Section, ...] = (
@@ -346,6 +355,32 @@ SECTIONS: tuple[Section, ...] = (
     ),
     Section(lazy("Lists for certificates"), BatchMember, _volunteer(BatchMember.volunteer_id)),
     Section(
+        lazy("Honours I was proposed for"),
+        Nomination,
+        _volunteer(Nomination.volunteer_id),
+        printed=("title", "proposed_at", "reason", "state", "granted_at"),
+        more={"title": Honour.title, "criteria": Honour.criteria, "organization_id": Honour.organization_id},
+        joins=_for_honour,
+    ),
+    Section(
+        lazy("What honours were decided by"),
+        NominationSheet,
+        lambda person: NominationSheet.nomination_id.in_(person.nominations),
+        printed=("at", "minutes_a", "minutes_b", "minutes_c", "minutes_d"),
+    ),
+    Section(
+        lazy("What I said against nominations"),
+        Doubt,
+        lambda person: Doubt.by_id == person.account_id,  # what others say of one is between them
+        printed=("at", "words", "state", "answer"),
+    ),
+    Section(
+        lazy("Taking back of honours"),
+        Revocation,
+        lambda person: Revocation.nomination_id.in_(person.nominations),
+        printed=("asked_at", "reason", "state", "decided_at"),
+    ),
+    Section(
         lazy("What was handed over to the national system"),
         HandoverItem,
         lambda person: or_(
@@ -409,6 +444,7 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
             "shortfall_answer",
         ),
         *("head_count", "import_batch", "import_template", "certificate_batch", "handover_batch", "handover_mapping"),
+        "honour",
     ],
     OTHERS_WORK,
 ) | {

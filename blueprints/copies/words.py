@@ -68,6 +68,16 @@ DEEDS: dict[str, Any] = {
     "sms_agreed": lazy("agreed to text messages"),
 }
 OTHERS: dict[str, Any] = {
+    "criteria": lazy("What it is given for"),
+    "disputed": lazy("Entries in dispute"),
+    "entries": lazy("Entries that count"),
+    "honour_id": lazy("Number of the honour"),
+    "minutes_a": lazy("Minutes of class A"),
+    "minutes_b": lazy("Minutes of class B"),
+    "minutes_c": lazy("Minutes of class C"),
+    "minutes_d": lazy("Minutes of class D"),
+    "no_shows": lazy("Did not come"),
+    "nomination_id": lazy("Number of the nomination"),
     "account": lazy("Account holder"),
     "about": lazy("About"),
     "appeal_until": lazy("Appeal until"),

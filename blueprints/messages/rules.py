@@ -37,6 +37,7 @@ _FIRST_WORDS = {
     "record": Topic.RECORDS,
     "supplement": Topic.RECORDS,
     "objection": Topic.RECORDS,
+    "honour": Topic.RECORDS,
     "attendance": Topic.RECORDS,
     "job": Topic.RECORDS,
     "dispute": Topic.RECORDS,

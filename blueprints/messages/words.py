@@ -197,6 +197,22 @@ SENTENCES: dict[NoticeKind, Any] = {
     ),
     K.IMPORT_ENTERED: lazy("“%(title)s” is entered: %(count)s rows. What could not be entered stands in its list."),
     K.IMPORT_DECLINED: lazy("The import “%(title)s” was declined: %(reason)s"),
+    K.HONOUR_PROPOSED: lazy(
+        "%(organization)s proposed you for “%(title)s”. Please look at the reason and at what is counted for you: you "
+        "can say that it is not right, or that you do not want it."
+    ),
+    K.HONOUR_ON_NOTICE: lazy(
+        "You are on public notice for “%(title)s” until %(until)s. It is granted after that unless something said "
+        "against it is right."
+    ),
+    K.HONOUR_GRANTED: lazy("%(organization)s granted you “%(title)s”."),
+    K.HONOUR_WITHDRAWN: lazy("Your nomination for “%(title)s” has ended: %(reason)s"),
+    K.HONOUR_REVOKED: lazy("“%(title)s” was taken back from you: %(reason)s"),
+    K.HONOUR_CHANGED: lazy(
+        "An entry was corrected on which an approval for “%(title)s” rests. Please look whether it still stands."
+    ),
+    K.HONOUR_DOUBT_UPHELD: lazy("What you said against a nomination for “%(title)s” was right: %(reason)s"),
+    K.HONOUR_DOUBT_DISMISSED: lazy("What you said against a nomination for “%(title)s” was dismissed: %(reason)s"),
     K.JOB_DONE: lazy("Ready: %(title)s. You find it among your tasks."),
     K.JOB_FAILED: lazy("“%(title)s” did not come to its end. The reason stands with the task."),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),

@@ -1,6 +1,6 @@
 """Questions about public notices: who sees which, what became of them, and which objections wait for whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -83,6 +83,37 @@ def _own(actor: Actor) -> Select[int]:
         claimed.where(Claim.volunteer_id == (actor.volunteer_id or 0)),
     )  # fmt: skip
     return select(every.subquery().c[0])
+
+
+def belongs_below(actor: Actor) -> ColumnElement[bool]:
+    """Whether somebody belongs to, serves with or holds a role in the organization in hand, or one below it; within a
+    larger question."""
+    home, roles = aliased(Organization), {int(id) for path in actor.reach(*Role) for id in path.strip("/").split("/")}
+    lies_below = func.substr(home.path, 1, func.length(Organization.path)) == Organization.path
+    mine = select(home.id).where(home.id.in_(_own(actor)), lies_below).correlate(Organization)
+    return or_(mine.exists(), Organization.id.in_(roles), organizations.under(actor.reach(*Role)))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Something of another area that stands on public notice, too."""
+
+    name: str  # as far as its person lets it be seen
+    title: str
+    text: str
+    seen_by: SeenBy
+    ends_at: datetime
+    address: str
+    objected: bool
+
+
+# Areas to the right add what they have on notice for somebody, or for everybody; it is listed before the entries.
+BESIDE: list[Callable[[Actor | None, datetime], list[Beside]]] = []
+
+
+def beside(actor: Actor | None, now: datetime) -> list[Beside]:
+    """What other areas have on public notice that this person may see; without an account, what everybody may."""
+    return [each for shown in BESIDE for each in shown(actor, now)]
 
 
 def page_of(wanted: Select[ServiceRecord], number: int) -> tuple[list[Shown], bool]:

@@ -1,5 +1,7 @@
 """What stands on public notice, for those who may see it, with an account and without; and objecting to it."""
 
+from typing import Any
+
 from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -33,7 +35,9 @@ def show_notices() -> ResponseReturnValue:
     number = min(row_arg("page") or 1, 10_000)
     found, more = queries.page_of(queries.running(actor(), clock.now()), number)
     objected = queries.objected_by(actor().account_id, [each.record.id for each in found])
-    return respond("public_notices/notices.html", notices=found, objected=objected, number=number, more=more)
+    beside = queries.beside(actor(), clock.now()) if number == 1 else []
+    view: dict[str, Any] = {"notices": found, "objected": objected, "number": number, "more": more}
+    return respond("public_notices/notices.html", beside=beside, **view)
 
 
 @bp.get("/notices/<int:record_id>")
@@ -76,7 +80,9 @@ def show_public_notices() -> ResponseReturnValue:
     _slow_down()
     number = min(row_arg("page") or 1, 10_000)
     found, more = queries.page_of(queries.public(clock.now()), number)
-    return _hidden(respond("public_notices/public_notices.html", notices=found, number=number, more=more))
+    beside = queries.beside(None, clock.now()) if number == 1 else []
+    page = respond("public_notices/public_notices.html", notices=found, beside=beside, number=number, more=more)
+    return _hidden(page)
 
 
 @bp.get("/public-notices/<int:record_id>")

@@ -376,6 +376,7 @@ class Tried(StrEnum):
     ADMIT = "admit"  # approve a registration
     GIVE_ROLE = "give_role"
     DISMISS = "dismiss"  # decide on a risk flag
+    HONOUR = "honour"  # give somebody an honour, or decide what is said against it
 
 
 class Bar(StrEnum):

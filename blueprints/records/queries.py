@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    case,
     cast,
     extract,
     false,
@@ -247,6 +248,24 @@ def totals_of(mine: Iterable[Sum], year: int | None = None, category: str | None
     """The same from sums that were read already."""
     counting = [s for s in mine if s.counts and year in (None, s.year) and category in (None, s.category)]
     return {each: sum(s.minutes for s in counting if s.evidence is each) for each in EvidenceClass}
+
+
+def counted_between(volunteer_ids: Collection[int], first: date, last: date) -> Select[int, str, int, int]:
+    """What counts of these people for services of these days, as a question by itself or for a larger one: each
+    person and evidence class with how many entries and how many minutes."""
+    of_entry = (LedgerEntry.volunteer_id, LedgerEntry.record_id, LedgerEntry.evidence)
+    each = (
+        select(*of_entry, func.sum(LedgerEntry.minutes).label("minutes"))
+        .join(Volunteer, Volunteer.id == LedgerEntry.volunteer_id)
+        .join(Account, Account.id == Volunteer.account_id)
+        .where(LedgerEntry.volunteer_id.in_(volunteer_ids), LedgerEntry.served_on.between(first, last))
+        .where(Account.claimed_at.is_not(None))
+        .group_by(*of_entry)
+        .subquery()
+    )
+    counting, minutes = func.count(case((each.c.minutes > 0, 1))), func.sum(each.c.minutes)
+    by_class = each.c.volunteer_id, cast(each.c.evidence, String), counting, minutes
+    return select(*by_class).group_by(each.c.volunteer_id, each.c.evidence)
 
 
 def of_volunteer(volunteer_id: int) -> Select[ServiceRecord]:

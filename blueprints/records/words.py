@@ -71,6 +71,7 @@ ATTEMPT_WORDS: dict[StrEnum, Any] = {
     Tried.ADMIT: lazy("wanted to approve a registration"),
     Tried.GIVE_ROLE: lazy("wanted to give somebody a role"),
     Tried.DISMISS: lazy("wanted to decide on a risk flag"),
+    Tried.HONOUR: lazy("wanted to decide on an honour"),
     Bar.RECORDER: lazy("they recorded part of it themselves"),
     Bar.OWNER: lazy("these are their own minutes"),
     Bar.TWICE: lazy("they had confirmed it already, and another person approves"),

@@ -40,7 +40,7 @@ def entries(client):
 CLERK = {"/desk/posts", "/desk/requests", "/desk/hand-ins", "/desk/people", "/desk/tablets", "/desk/certificates"}
 CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/supplements", "/desk/notices"}
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
-ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs", "/desk/notices"}
+ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs", "/desk/notices", "/desk/honours"}
 CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
 CONFIRMER |= {"/desk/supplements", "/desk/notices"}
 

@@ -9,6 +9,7 @@ from blueprints.records.models import LedgerEntry, RefusedAttempt
 from core.db import db
 from tests.attacks.conftest import DAY, DONE, counting
 from tests.factories import make_post, make_shift, make_world
+from tests.honours.conftest import NOW, open_honour, open_office, propose
 from tests.records.test_ledger import hand_in, served
 from tests.records.test_seals import faults, seal, tamper
 
@@ -63,6 +64,21 @@ def test_an_entry_made_effective_in_a_confirmers_name_still_counts_nothing(world
     assert counting(world.lin) == 0
     db.session.expire_all()
     assert db.session.scalar(select(LedgerEntry.id)) is None
+
+
+def test_a_friend_is_written_down_as_honoured(world):
+    office = open_office(world)
+    one = propose(office, open_honour(office))
+    values = {"by": world.qian.account_id, "other": office.zheng.account_id, "now": NOW, "ends": NOW + 9 * DAY}
+    approved = "approved_at = :now, notice_ends_at = :ends, granted_at = :ends, approved_by_id"
+    refused(f"UPDATE nomination SET state = 'granted', {approved} = :other", "goes_its_way", **values)
+    refused(f"UPDATE nomination SET state = 'granted', {approved} = :by", "goes_its_way|another_one_approves", **values)
+    columns = "honour_id, volunteer_id, reason, answer, proposed_at, proposed_by_id, state"
+    copied = f"INSERT INTO nomination ({columns}, approved_at, notice_ends_at, approved_by_id)"
+    told = "SELECT honour_id, :friend, reason, answer, proposed_at, proposed_by_id, 'notice', :now, :ends, :other"
+    refused(f"{copied} {told} FROM nomination", "begins_as_a_proposal", friend=world.zhou.id, **values)
+    db.session.refresh(one)
+    assert one.state == "proposed"
 
 
 def test_a_row_is_written_into_the_ledger(world, waits):

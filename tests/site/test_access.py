@@ -22,6 +22,8 @@ from blueprints.exchange.models import (
     ImportBatch,
     ImportKind,
 )
+from blueprints.honours import actions as honours
+from blueprints.honours.models import Revocation
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -207,7 +209,20 @@ def ids(world):
         **objected(record, world),
         **stated(world),
         "objection_id": noticed(world),
+        **proposed(world),
     }
+
+
+def proposed(world):
+    """Lin is proposed for an honour and says that it is not right; somebody asks to take it back."""
+    moment = START + 60 * HOUR
+    plan = honours.Plan(world.station.id, "年度优秀志愿者", "服务稳定。", date(2099, 1, 1), date(2099, 5, 4))
+    honour = honours.open_honour(plan, world.qian, now=moment)
+    made = honours.propose(honour.id, world.lin.id, world.qian, reason="好", now=moment)
+    said = honours.object_to(made.id, actor_of(world.lin), words="没有这回事", now=moment)
+    asked = Revocation(nomination_id=made.id, reason="作废", asked_at=moment, asked_by_id=world.qian.account_id)
+    saved(asked)
+    return {"honour_id": honour.id, "nomination_id": made.id, "doubt_id": said.id, "revocation_id": asked.id}
 
 
 def noticed(world):

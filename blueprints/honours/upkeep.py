@@ -1,0 +1,11 @@
+"""What the clock alone does to honours: a public notice that is over with nothing open grants them."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from blueprints.honours import actions, queries
+
+# A question that only reads, and the verb that settles what it found; each in a transaction of its own.
+STEPS: tuple[tuple[Callable[[datetime], bool], Callable[[datetime], int]], ...] = (
+    (lambda now: bool(queries.due(now, most=1)), actions.end_notices),
+)
