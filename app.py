@@ -79,7 +79,7 @@ from blueprints.series import words as series_words
 from blueprints.supplements import desk as supplements_desk
 from blueprints.supplements import routes as supplements_routes
 from blueprints.supplements import words as supplements_words
-from core import config, display, health, i18n, pictures, prefs, security, words
+from core import config, display, health, i18n, prefs, security, uploads, words
 from core.assets import Assets
 from core.db import db
 from core.refusal import Refusal
@@ -157,7 +157,7 @@ AREAS_WITH_WORDS = (
 WORDS = [area.WORDS for area in AREAS_WITH_WORDS]
 WORDS += [certificates_words.BATCH_WORDS, certificates_words.OUTCOME_WORDS]
 WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_words.WORDS, disputes_words.STEP_WORDS]
-WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS]
+WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS, inspections_words.LATE_WORDS]
 WORDS += [disputes_words.REPORT_WORDS, honours_words.WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS, exchange_words.HANDOVER_WORDS]
 csrf = CSRFProtect()
@@ -171,7 +171,7 @@ def create_app(**overrides: Any) -> App:
     app.load_viewer, app.witness = access.load_viewer, witness.notice
     db.init_app(app)
     Migrate(app, db, directory=str(config.ROOT / "migrations"), render_as_batch=False)
-    for part in (prefs, i18n, security, display, health, pictures):
+    for part in (prefs, i18n, security, display, health, uploads):
         part.init_app(app)
     words.init_app(app, *WORDS)
     csrf.init_app(app)

@@ -1,18 +1,17 @@
 """Pictures that people send: judged by what they are, not by their name, and made anew without what a camera adds."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from threading import Lock
 from typing import Any, TypeVar
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Response, abort
 from sqlalchemy import CheckConstraint, ForeignKey, String
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 from werkzeug.datastructures import FileStorage
 
-from core import spreadsheets
 from core.db import Blob, db
 from core.i18n import _
 from core.refusal import Refusal
@@ -22,11 +21,9 @@ LONGEST_SIDE = 2000
 MOST_PIXELS = {"JPEG": 50_000_000}  # a phone's largest; it is shrunk while it is read
 MOST_PIXELS_OTHERWISE = 16_000_000
 QUALITY = 80
-AROUND = 64 * 1024  # bytes of a form beside its file
 CONTENT_TYPE, PDF = "image/jpeg", "application/pdf"
 PDF_BEGINS = b"%PDF-"
 _one_at_a_time = Lock()  # an open picture takes much memory
-V = TypeVar("V", bound=Callable[..., Any])
 
 
 class Picture:
@@ -69,30 +66,6 @@ def keep(made: P, picture: bytes, kept: Sequence[P], most: int, by_id: int, *, n
 def type_of(content: bytes) -> str:
     """By what it begins with; nobody's word is taken for it."""
     return PDF if content.startswith(PDF_BEGINS) else CONTENT_TYPE
-
-
-def takes_pictures(view: V) -> V:
-    """A view that may be sent as much as a picture takes (setting PICTURE_MEGABYTES); all others stay at 1 MB."""
-    view.takes_pictures = True  # type: ignore[attr-defined]
-    return view
-
-
-def takes_tables(view: V) -> V:
-    """A view that may be sent as much as a table takes."""
-    view.takes_tables = True  # type: ignore[attr-defined]
-    return view
-
-
-def init_app(app: Flask) -> None:
-    app.before_request(_widen)
-
-
-def _widen() -> None:
-    view = current_app.view_functions.get(request.endpoint or "")
-    if getattr(view, "takes_pictures", False):
-        request.max_content_length = current_app.config["PICTURE_BYTES"]
-    if getattr(view, "takes_tables", False):
-        request.max_content_length = spreadsheets.MOST_BYTES + AROUND
 
 
 def sent(photo: FileStorage | None) -> bytes | None:

@@ -112,6 +112,22 @@ def is_workday(day: date) -> bool:
     return calendar().is_workday(day)
 
 
+def between(day: date, last: date) -> int:
+    """How many working days lie after the day, up to and with the last one."""
+    known = calendar()
+    return sum(known.is_workday(day + DAY * step) for step in range(1, (last - day).days + 1))
+
+
+def over_before(day: date, count: int) -> date:
+    """The last day from which a term of so many working days is over before this day: `after` turned round."""
+    known = calendar()
+    day -= DAY
+    while count > 0:
+        count -= known.is_workday(day)
+        day -= DAY
+    return day
+
+
 def after(day: date, count: int, known: Calendar | None = None) -> date:
     """The last day of a term of so many working days; the day it starts from does not count."""
     known = known or calendar()

@@ -53,6 +53,7 @@ SHARED |= {"batches"}  # verbs of certificates that the demo plays
 SHARED |= {"corrections", "keys"}  # what certificates hear of, and what the demo signs with
 SHARED |= {"attempts", "witness"}  # the trace of what was refused, for areas whose refusals leave one, too
 SHARED |= {"reported", "reporting"}  # what the desk counts, and verbs that the demo plays
+SHARED |= {"absences", "overdue"}  # who was seen or noted as absent; what the desk counts of the level below
 SHARED |= {"entering", "sending"}  # imports and hand-over, as the demo plays them
 SHARED |= {"absences"}  # which marks stand, as evidence beside what was served
 MODULES = sorted(path for path in (ROOT / "blueprints").rglob("*.py") if path.name != "__init__.py")
@@ -85,7 +86,7 @@ def test_imports_point_to_the_left(path):
 
 QUESTIONS = ["queries", "tries", "starters", "affected", "board", "schedule", "feed", "roster", "cards", "links"]
 QUESTIONS += ["entry", "mine", "preview", "waiting", "bulk", "signs", "seeking", "company", "shortness"]
-QUESTIONS += ["outgoing"]
+QUESTIONS += ["outgoing", "overdue"]
 VERBS = ["actions", "upkeep", "backup", "seed", "worker", "demo", "catalogs", "doctor", "seen", "factors", "tasks"]
 VERBS += ["unsent", "ledger", "corrections", "seals", "proof", "attempts", "keys", "channels", "reminders", "sending"]
 VERBS += ["handovers", "parties", "shortfalls", "entering"]

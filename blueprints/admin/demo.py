@@ -650,6 +650,12 @@ def _not_handed_in(scene: Scene) -> None:
     scene.play.at(scene.shift.ends_at + 3 * HOUR, object_to)
 
 
+def _forgotten(scene: Scene) -> None:
+    """Weeks ago people served and nobody handed it in: the level above sees that it is overdue."""
+    scene.claiming(_first(scene, 5, 6, 12), at=scene.published_at + HOUR)
+    scene.attended()
+
+
 def _returned(scene: Scene) -> None:
     """The confirmer sends one entry back and confirms the others."""
 
@@ -812,6 +818,7 @@ def _short(scene: Scene) -> None:
 STORIES: dict[str, Callable[[Scene], None]] = {
     "stated late": _stated_late,
     "not handed in": _not_handed_in,
+    "forgotten": _forgotten,
     "returned": _returned,
     "no check-out": _no_check_out,
     "left early": _left_early,

@@ -24,6 +24,8 @@ from blueprints.claims import shortness
 from blueprints.disputes import reported
 from blueprints.identity.access import actor, staff, viewer
 from blueprints.identity.models import Grant, Invitation
+from blueprints.inspections import overdue
+from blueprints.inspections.actions import LOOKERS
 from blueprints.organizations import queries as places
 from blueprints.organizations.models import DEFAULTS, SWITCHES, Division, Limit, Organization
 from blueprints.records import queries as records
@@ -73,7 +75,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Public notices"), "/desk/notices", "flag", waiting.notice_objections, tuple(Role)),
         (_("Supplements"), "/desk/supplements", "record", waiting.supplements, (CLERK, CONFIRMER)),
         *_objections(waiting.objections),
-        (_("Risk queue"), "/desk/risks", "warning", waiting.risks, (CONFIRMER, ADMINISTRATOR)),
+        *_below(waiting.risks),
         *_reports(waiting.reports),
         (_("Spot checks"), "/desk/checks", "search", 0, (CONFIRMER, ADMINISTRATOR)),
         (_("Honours"), "/desk/honours", "honour", waiting.honours, (ADMINISTRATOR,)),
@@ -92,9 +94,17 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     ]
 
 
+def _below(risks: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
+    """What the level above looks at: what is late, and what looks odd."""
+    return [
+        (_("Overdue"), "/desk/overdue", "clock", 0, LOOKERS),
+        (_("Risk queue"), "/desk/risks", "warning", risks, LOOKERS),
+    ]
+
+
 def _objections(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     """An entry that is there only while something waits: on most days nobody has objected to anything."""
-    return [(_("Objections"), "/desk/absences", "info", count, (CLERK, CONFIRMER))] if count else []
+    return [(_("Absence objections"), "/desk/absences", "info", count, (CLERK, CONFIRMER))] if count else []
 
 
 def _reports(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
@@ -104,11 +114,11 @@ def _reports(count: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     )
 
 
-def _waiting() -> queries.Waiting:
-    """What waits for the viewer, asked once a request."""
+def _waiting(span: overdue.Span | None = None) -> queries.Waiting:
+    """What waits for the viewer, asked once a request; what is overdue below only if the page wants to know it."""
     asking = actor()
     if g.get("waiting", (None,))[0] is not asking:
-        g.waiting = asking, queries.waiting(asking)
+        g.waiting = asking, queries.waiting(asking, span)
     waiting: queries.Waiting = g.waiting[1]
     return waiting
 
@@ -125,17 +135,22 @@ def _inside(url: str) -> bool:
 @staff()
 def home() -> ResponseReturnValue:
     now, mine = clock.now(), actor().reach(CLERK)
-    waiting = _waiting()
-    counts = {
+    shown: dict[str, Any] = {name: _shown(count) for name, count in _counts(now).items()}
+    return respond("admin/home.html", **_shifts_at_hand(mine, now), **shown, now=now)
+
+
+def _counts(now: datetime) -> dict[str, int]:
+    """How much of everything waits, by the names of the page."""
+    waiting = _waiting(overdue.at(now) if actor().reach(*LOOKERS) else None)
+    return {
         "to_decide": waiting.disputes,
         "to_vouch": waiting.supplements,
         "to_confirm": waiting.records,
         "to_approve": waiting.registrations,
         "to_answer": waiting.requests,
         "from_tablets": waiting.tablet_acts,
+        "late": waiting.overdue,
     }
-    shown: dict[str, Any] = {name: _shown(count) for name, count in counts.items()}
-    return respond("admin/home.html", **_shifts_at_hand(mine, now), **shown, now=now)
 
 
 def _shifts_at_hand(mine: Sequence[str], now: datetime) -> dict[str, Any]:

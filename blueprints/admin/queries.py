@@ -26,6 +26,7 @@ from blueprints.identity.models import (
     Volunteer,
     VolunteerState,
 )
+from blueprints.inspections import overdue
 from blueprints.inspections import queries as inspections
 from blueprints.inspections.actions import LOOKERS
 from blueprints.inspections.models import CheckRequest, CheckState, FlagState, RiskFlag, SpotCheck
@@ -90,21 +91,16 @@ class Waiting:
     supplements: int = 0
     notice_objections: int = 0
     honours: int = 0
+    overdue: int = 0  # below; only where the page asks for it
 
 
-def waiting(actor: Actor) -> Waiting:
-    """What waits for a decision of this person: one query, however much there is."""
+def waiting(actor: Actor, span: overdue.Span | None = None) -> Waiting:
+    """What waits for a decision of this person, and what is overdue below them: one query, however much there is."""
     entries = (
         select(ServiceRecord.id)
         .join(Organization, Organization.id == ServiceRecord.organization_id)
         .where(organizations.under(actor.reach(Role.CONFIRMER)))
         .where(ServiceRecord.state.in_([RecordState.PENDING, RecordState.APPROVAL]))
-    )
-    people = (
-        select(Volunteer.id)
-        .join(Organization, Organization.id == Volunteer.registered_with_id)
-        .where(organizations.under(actor.reach(Role.ADMINISTRATOR)))
-        .where(Volunteer.state == VolunteerState.SUBMITTED)
     )
     others = (
         _requests(actor),
@@ -120,8 +116,19 @@ def waiting(actor: Actor) -> Waiting:
         noticed.waiting(actor.reach(Role.CONFIRMER)).order_by(None).with_only_columns(Objection.id),
         honours.waiting(actor, clock.now()).order_by(None).with_only_columns(Nomination.id),
     )
-    counts = [_capped(rows) for rows in (entries, people, *others)]
+    below = (overdue.ids(actor.reach(*LOOKERS), span),) if span else ()
+    counts = [_capped(rows) for rows in (entries, _people(actor), *others, *below)]
     return Waiting(*map(int, db.session.execute(select(*counts)).one()))
+
+
+def _people(actor: Actor) -> Select[int]:
+    """Registrations that somebody sent."""
+    return (
+        select(Volunteer.id)
+        .join(Organization, Organization.id == Volunteer.registered_with_id)
+        .where(organizations.under(actor.reach(Role.ADMINISTRATOR)))
+        .where(Volunteer.state == VolunteerState.SUBMITTED)
+    )
 
 
 def _requests(actor: Actor) -> Select[int]:

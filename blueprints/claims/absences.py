@@ -51,9 +51,14 @@ def noted_until(shift: Shift) -> datetime:
 
 def was_seen() -> ColumnElement[bool]:
     """Whether there is an observation of the claim that stands: then nobody was absent, whatever was noted."""
+    return observations().exists()
+
+
+def observations() -> Select[int]:
+    """The observations of a claim of a larger question that stand."""
     undo = aliased(Punch)
     undone = select(undo.id).where(undo.undoes_id == Punch.id).exists()
-    return select(Punch.id).where(Punch.claim_id == Claim.id, Punch.act != Act.UNDO, ~undone).exists()
+    return select(Punch.id).where(Punch.claim_id == Claim.id, Punch.act != Act.UNDO, ~undone)
 
 
 def is_shown(now: datetime) -> ColumnElement[bool]:

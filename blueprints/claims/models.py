@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    and_,
     literal_column,
     text,
 )
@@ -63,6 +64,7 @@ LIVE = text("state IN ('held', 'offered', 'waiting', 'requested')")
 # In the words of a query and not as values: nothing has to be written anew for each execution.
 LIVE_WORDS: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in LIVE_STATES]
 IN_LINE: list[ColumnElement[str]] = [literal_column(f"'{ClaimState.WAITING}'")]
+TO_HAND_IN = text("state = 'held' AND handed_in_at IS NULL")
 
 
 class Source(StrEnum):
@@ -95,6 +97,8 @@ class Claim(Base):
         CheckConstraint("state NOT IN ('late', 'declined') OR reason <> ''", name="late_ones_give_a_reason"),
         Index("uq_claim_live", "shift_id", "volunteer_id", unique=True, sqlite_where=LIVE, postgresql_where=LIVE),
         Index("ix_claim_line", "shift_id", "state", "id"),
+        # Few beside all that were ever made: what was handed in is no more to be looked for.
+        Index("ix_claim_to_hand_in", "shift_id", sqlite_where=TO_HAND_IN, postgresql_where=TO_HAND_IN),
         Index(None, "volunteer_id", "shift_id"),  # what somebody holds of these shifts, whatever they did in years
     )
 
@@ -112,6 +116,10 @@ class Claim(Base):
 
     shift: Mapped[Shift] = relationship(foreign_keys=[shift_id], lazy="raise_on_sql", overlaps="claims")
     volunteer: Mapped[Volunteer] = relationship(lazy="raise_on_sql")
+
+
+# The same as the condition of its index, in the words of a query.
+IS_TO_HAND_IN = and_(Claim.state == literal_column(f"'{ClaimState.HELD}'"), Claim.handed_in_at.is_(None))
 
 
 class HandoverState(StrEnum):

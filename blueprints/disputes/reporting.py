@@ -19,7 +19,7 @@ from blueprints.identity import actions as identity
 from blueprints.identity import queries as people
 from blueprints.identity.models import Account, Volunteer
 from blueprints.messages.actions import tell, tell_departed
-from blueprints.messages.models import NoticeKind
+from blueprints.messages.models import Notice, NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Limit, Organization
 from blueprints.records import actions as records
@@ -76,7 +76,23 @@ def _warn_owner(report: IdentityReport, now: datetime) -> None:
     """Whoever uses the account learns of it while they can still object."""
     account, place = _owner(report), db.session.get_one(Organization, report.organization_id)
     if account.claimed_at:
-        tell(account.id, NoticeKind.REGISTRATION_DOUBTED, now=now, organization=place.name)
+        key = f"{_warning(report)}{int(now.timestamp())}"
+        tell(account.id, NoticeKind.REGISTRATION_DOUBTED, now=now, key=key, organization=place.name)
+
+
+def _warning(report: IdentityReport) -> str:
+    """How the keys of the warnings of a report begin; it may be found, doubted and found once more."""
+    return f"doubted:{report.id}:"
+
+
+def _reassure_owner(report: IdentityReport, now: datetime) -> None:
+    """Whoever was warned because of this report learns that nothing comes of it."""
+    if report.volunteer_id is None:
+        return
+    account = _owner(report)
+    warned = select(Notice.id).where(Notice.account_id == account.id, Notice.key.startswith(_warning(report)))
+    if db.session.scalar(warned.limit(1)):
+        tell(account.id, NoticeKind.REGISTRATION_KEPT, now=now)
 
 
 def _owner(report: IdentityReport) -> Account:
@@ -93,12 +109,13 @@ def reopen(report_id: int, actor: Actor, *, now: datetime) -> IdentityReport:
 
 
 def dismiss(report_id: int, actor: Actor, *, answer: str, now: datetime) -> IdentityReport:
-    """The report is unfounded; whoever made it reads why."""
+    """The report is unfounded; whoever made it reads why, and whoever was warned because of it is told."""
     report = _judged(report_id, actor, ReportState.FILED)
     _require_words(answer)
     _move(report, ReportState.UNFOUNDED)
     report.answer_sealed, report.decided_at, report.decided_by_id = vault.seal(answer), now, actor.account_id
     _trace("identity report unfounded", report, actor, now)
+    _reassure_owner(report, now)
     return report
 
 

@@ -228,10 +228,16 @@ def _decided(batch_id: int, actor: Actor) -> ImportBatch:
     if not queries.may_decide(actor, batch, organization):
         sentence = _("The level above %(name)s decides on this import.", name=organization.name)
         raise Barred(sentence, Tried.IMPORT, Bar.TOO_LOW, batch)
-    if people.is_one_of(actor.account_id, {batch.uploaded_by_id}):
-        sentence = _("You handed this in, or somebody of the same name or mail address; another person decides.")
-        raise Barred(sentence, Tried.IMPORT, Bar.RECORDER, batch)
+    if barred := barred_because(batch, actor):
+        raise Barred(barred, Tried.IMPORT, Bar.RECORDER, batch)
     return batch
+
+
+def barred_because(batch: ImportBatch, actor: Actor) -> str | None:
+    """Why this person may not decide on the import, though their role covers it."""
+    if people.is_one_of(actor.account_id, {batch.uploaded_by_id}):
+        return _("You handed this in, or somebody of the same name or mail address; another person decides.")
+    return None
 
 
 def _about_batch(batch_id: int) -> About | None:

@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from blueprints.exchange import actions, entering, queries
 from blueprints.exchange.forms import ImportForm, MappingForm, ReasonForm, mapping_form
 from blueprints.exchange.models import ImportBatch, ImportKind, ImportState, RowState
-from blueprints.identity import queries as people
 from blueprints.identity.access import actor, organization_or_404, staff
 from blueprints.jobs.models import LIVE
 from blueprints.organizations import queries as organizations
@@ -21,7 +20,7 @@ from core.actor import Role
 from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
-from core.pictures import takes_tables
+from core.uploads import takes_tables
 from core.web import carried_out, is_poll, respond, row_arg, see_other, submitted
 
 bp = Blueprint("imports", __name__)
@@ -122,7 +121,8 @@ def _told(batch: ImportBatch) -> dict[str, Any]:
         "problems": queries.first_problems(batch.id),
         "may_make": may_make,
         "is_mine": may_make and batch.uploaded_by_id == actor().account_id,
-        "may_decide": may_decide and not people.is_one_of(actor().account_id, {batch.uploaded_by_id}),
+        "may_decide": may_decide,
+        "barred": actions.barred_because(batch, actor()) if may_decide else None,
         "can_be_undone": is_left and not queries.effective_count(batch.id),
     }
 

@@ -20,7 +20,7 @@ from core.actor import Role
 from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
-from core.pictures import takes_tables
+from core.uploads import takes_tables
 from core.web import carried_out, is_poll, respond, row_arg, see_other, submitted, text_arg
 
 bp = Blueprint("hand_overs", __name__)

@@ -34,7 +34,7 @@ from core.db import Base, db, lock
 from core.i18n import _
 from core.refusal import Barred, Refusal
 
-LOOKERS = (Role.CONFIRMER, Role.ADMINISTRATOR)
+LOOKERS = queries.LOOK
 ANSWERERS = (Role.CLERK, Role.CONFIRMER)
 MOST_ITEMS = 300  # of one check
 

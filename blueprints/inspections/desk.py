@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.identity import queries as people
 from blueprints.identity.access import actor, staff
-from blueprints.inspections import actions, queries, words
+from blueprints.inspections import actions, overdue, queries, words
 from blueprints.inspections.actions import Plan
 from blueprints.inspections.forms import DrawForm, FindingForm, ItemForm
-from blueprints.inspections.models import Finding, FlagState, Rule, SpotCheck, Subject
+from blueprints.inspections.models import Finding, FlagState, Late, Rule, SpotCheck, Subject
+from blueprints.inspections.overdue import Overdue
 from blueprints.inspections.queries import Line
 from core import clock
 from core.actor import Role
@@ -77,6 +78,44 @@ def _risk_page(line: Line, form: FindingForm) -> Response:
 
 def _risk_or_404(risk_id: int) -> Line:
     return queries.flag_within(risk_id, _reach()) or abort(404)
+
+
+# --- what is overdue --------------------------------------------------------------------------------------------
+
+
+@bp.get("/desk/overdue")
+@staff(Role.CONFIRMER, Role.ADMINISTRATOR)
+def show_overdue() -> ResponseReturnValue:
+    chosen, number, paths = row_arg("organization"), min(row_arg("page") or 1, 10_000), _reach()
+    only = (overdue.organization_below(chosen, paths) or abort(404)) if chosen else None
+    span = overdue.at(clock.now())
+    lines, more = overdue.lines(paths, span, number, chosen)
+    shown, tallies = [(line, _way_to(line)) for line in lines], overdue.tallies(paths, span)
+    return respond("inspections/overdue.html", lines=shown, tallies=tallies, number=number, more=more, only=only)
+
+
+def _way_to(line: Overdue) -> str | None:
+    """Where whoever looks can open it; None where only others may."""
+    path, may = line.organization.path, actor().may
+    match line.kind:
+        case Late.NOT_HANDED_IN | Late.NOT_MARKED:
+            page = "claims_desk.roster" if may(Role.CLERK, path) else "claims.shift"
+            return url_for(page, shift_id=line.id)
+        case Late.NOT_CONFIRMED | Late.NOT_APPROVED if line.id > 0:
+            return url_for("records_desk.record_sheet", shift_id=line.id)
+        case Late.NOT_CONFIRMED | Late.NOT_APPROVED:
+            return url_for("records_desk.show_record", record_id=-line.id)
+        case Late.REPORT:
+            return url_for("reports_desk.show_report", report_id=line.id)
+        case Late.EVIDENCE:
+            return url_for(".show_check", check_id=line.id) if line.opens else None
+    return _way_to_decide(line) if may(Role.CONFIRMER, path) else None
+
+
+def _way_to_decide(line: Overdue) -> str:
+    if line.kind is Late.DISPUTE:
+        return url_for("disputes_desk.show_dispute", dispute_id=line.id)
+    return url_for("notices_desk.show_objection", objection_id=line.id)
 
 
 # --- spot checks ------------------------------------------------------------------------------------------------

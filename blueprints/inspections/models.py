@@ -90,6 +90,19 @@ class RiskRow(Base):
     record_id: Mapped[int] = mapped_column(ForeignKey("service_record.id"), index=True)
 
 
+class Late(StrEnum):
+    """What an organization, or whoever decides on something of its, did not do in its time."""
+
+    NOT_HANDED_IN = "not_handed_in"  # people were seen on a shift, and their times wait
+    NOT_MARKED = "not_marked"  # people held places on a shift, and nobody said whether they came
+    NOT_CONFIRMED = "not_confirmed"
+    NOT_APPROVED = "not_approved"
+    DISPUTE = "dispute"
+    OBJECTION = "objection"
+    REPORT = "report"
+    EVIDENCE = "evidence"
+
+
 class Lookout(Base):
     """How far the worker has looked: the number of the last row it has seen of each kind."""
 

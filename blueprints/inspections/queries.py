@@ -4,6 +4,7 @@ import hashlib
 import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, union_all
@@ -41,6 +42,7 @@ from blueprints.records.queries import Refused
 from core.actor import Actor, Role
 from core.db import db
 
+LOOK = (Role.CONFIRMER, Role.ADMINISTRATOR)
 PAGE = 30
 SHOWN = 50
 MOST_CHOICES = 500
@@ -338,6 +340,19 @@ def staff_of(organization_id: int) -> list[int]:
     """The accounts that answer for an organization."""
     live = select(Grant.account_id).where(Grant.organization_id == organization_id, Grant.revoked_at.is_(None))
     return sorted(set(db.session.scalars(live.where(Grant.role.in_([Role.CLERK, Role.CONFIRMER])))))
+
+
+def lookers_over(organization_ids: Iterable[int]) -> dict[int, list[int]]:
+    """For each organization the accounts that look at it from the nearest level above that has any."""
+    below = list(db.session.scalars(select(Organization).where(Organization.id.in_(list(organization_ids)))))
+    places = {one.id: one.ancestors or [one.id] for one in below}  # nothing stands above the top
+    held = select(Grant.organization_id, Grant.account_id).join(Account, Account.id == Grant.account_id)
+    live = held.where(Grant.role.in_(LOOK), Grant.revoked_at.is_(None), Account.closed_at.is_(None))
+    found: dict[int, set[int]] = {}
+    for place, account in db.session.execute(live.where(Grant.organization_id.in_({*chain(*places.values())}))):
+        found.setdefault(place, set()).add(account)
+    nearest = {id: next((place for place in above if place in found), 0) for id, above in places.items()}
+    return {id: sorted(found.get(place, ())) for id, place in nearest.items()}
 
 
 def last_entry_id() -> int:

@@ -11,7 +11,7 @@ from core import clock, documents
 from core.actor import Role
 from core.db import reading
 from core.i18n import _
-from core.pictures import takes_pictures
+from core.uploads import takes_pictures
 from core.web import respond, see_other, submitted
 
 bp = Blueprint("check_requests", __name__)

@@ -1,21 +1,26 @@
 """The worker looks at what is new since it last looked, a batch at a time, and raises what the rules find."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import func, select
 
 from blueprints.identity.models import Account
-from blueprints.inspections import signs
+from blueprints.inspections import overdue, queries, signs
 from blueprints.inspections.models import FlagState, Lookout, RiskFlag, RiskRow
 from blueprints.inspections.signs import Sign
+from blueprints.messages.actions import tell
+from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
 from blueprints.records.models import RefusedAttempt, ServiceRecord
+from core import clock, workdays
 from core.db import db
 
 MOST = 1_000  # rows of a kind in one round
 AGAIN = 100  # rows before the last one are looked at once more: a lower number may have been committed later
+OVERDUE, MORNING = "overdue", 8  # up to which day the level above was told, and the hour from which it is
 MOST_ROWS = 50  # entries kept with a flag; its numbers count them all
 KINDS: dict[str, Any] = {"records": ServiceRecord, "accounts": Account, "attempts": RefusedAttempt}
 
@@ -96,5 +101,37 @@ def _rest_on(flag: RiskFlag, record_ids: Sequence[int]) -> None:
         db.session.add(RiskRow(flag_id=flag.id, record_id=record_id))
 
 
+# --- what became overdue ----------------------------------------------------------------------------------------
+
+
+def is_morning_of_a_working_day(now: datetime) -> bool:
+    """Whether it is time to tell the level above what became overdue, and nobody has done it today."""
+    today = clock.today(now)
+    if clock.local(now).hour < MORNING or _last_told() >= today.toordinal():
+        return False
+    return workdays.is_workday(today)
+
+
+def _last_told() -> int:
+    return db.session.scalar(select(Lookout.last_id).where(Lookout.name == OVERDUE)) or 0
+
+
+def tell_of_overdue(now: datetime) -> int:
+    """Tell those who look what became overdue below them since they were told last: one message a person and day."""
+    last, today = _last_told(), clock.today(now)
+    late = overdue.by_organization(overdue.at(now, date.fromordinal(last) if last else None))
+    told: Counter[int] = Counter()
+    for organization_id, accounts in queries.lookers_over(late).items():
+        told.update(dict.fromkeys(accounts, late[organization_id]))
+    for account_id, count in sorted(told.items()):
+        key = f"overdue:{account_id}:{today}"
+        tell(account_id, NoticeKind.RECORD_OVERDUE, now=now, path="/desk/overdue", key=key, count=count)
+    _seen(OVERDUE, [today.toordinal()])
+    return len(told)
+
+
 # As blueprints/claims/upkeep.py: a question that only reads, and the verb that settles what it found.
-STEPS: tuple[tuple[Callable[[datetime], bool], Callable[[datetime], int]], ...] = ((is_due, look),)
+STEPS: tuple[tuple[Callable[[datetime], bool], Callable[[datetime], int]], ...] = (
+    (is_due, look),
+    (is_morning_of_a_working_day, tell_of_overdue),
+)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from blueprints.inspections.models import CheckState, Drawn, Finding, FlagState, RiskFlag, Rule, Subject
+from blueprints.inspections.models import CheckState, Drawn, Finding, FlagState, Late, RiskFlag, Rule, Subject
 from core import display
 from core.i18n import _, lazy
 
@@ -41,6 +41,17 @@ CHECK_WORDS: dict[StrEnum, Any] = {
     Finding.NOT_PROVEN: lazy("Not proven"),
     Drawn.CHANCE: lazy("by chance"),
     Drawn.RISK: lazy("because of a risk flag"),
+}
+
+LATE_WORDS: dict[StrEnum, Any] = {
+    Late.NOT_HANDED_IN: lazy("Times not handed in"),
+    Late.NOT_MARKED: lazy("Nobody marked"),
+    Late.NOT_CONFIRMED: lazy("Entries not confirmed"),
+    Late.NOT_APPROVED: lazy("Entries not approved"),
+    Late.DISPUTE: lazy("Dispute not decided"),
+    Late.OBJECTION: lazy("Objection to a public notice not decided"),
+    Late.REPORT: lazy("Reported registration not decided"),
+    Late.EVIDENCE: lazy("Evidence not sent"),
 }
 
 

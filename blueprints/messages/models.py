@@ -46,6 +46,7 @@ class NoticeKind(StrEnum):
     HELP_WANTED = "help_wanted"
     HELP_ASKED = "help_asked"
     RECORD_CHECK_ASKED = "record_check_asked"
+    RECORD_OVERDUE = "record_overdue"  # below whoever is told
     SHIFT_SOON = "shift_soon"  # the day before
     SHIFT_NEAR = "shift_near"  # two hours before
     TRIAL = "trial"
@@ -80,6 +81,7 @@ class NoticeKind(StrEnum):
     REGISTRATION_VOIDED = "registration_voided"
     REGISTRATION_DOUBTED = "registration_doubted"
     REGISTRATION_CLOSED = "registration_closed"
+    REGISTRATION_KEPT = "registration_kept"  # what was doubted is not
     CERTIFICATE_ISSUED = "certificate_issued"
     CERTIFICATE_DECLINED = "certificate_declined"
     CERTIFICATE_REVOKED = "certificate_revoked"

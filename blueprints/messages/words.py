@@ -99,6 +99,9 @@ SENTENCES: dict[NoticeKind, Any] = {
         "is free."
     ),
     K.RECORD_CHECK_ASKED: lazy("A spot check looks at %(count)s of your entries. Please send evidence by %(until)s."),
+    K.RECORD_OVERDUE: lazy(
+        "%(count)s things of organizations below yours became overdue. Please look at them, and ask there."
+    ),
     K.HELP_ASKED: lazy(
         "%(organization)s asks for help: “%(title)s”, %(when)s, has %(held)s of at least %(minimum)s people."
     ),
@@ -183,6 +186,10 @@ SENTENCES: dict[NoticeKind, Any] = {
         "Somebody reported that your registration was made without your knowledge, and a first person found it to be "
         "so. If a second one agrees, your account is closed and its hours are taken back. If you registered yourself, "
         "tell %(organization)s at once, with your identity card."
+    ),
+    K.REGISTRATION_KEPT: lazy(
+        "The report that your registration was made without your knowledge was looked into, and it is not so: your "
+        "account and your hours stay as they are."
     ),
     K.REGISTRATION_CLOSED: lazy(
         "Your account is closed and its hours are taken back: two people found that your registration was made "

@@ -24,8 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased, contains_eager, joinedload
 
+from blueprints.claims import absences
 from blueprints.claims import queries as attendance
-from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
+from blueprints.claims.models import IS_TO_HAND_IN, Claim, ClaimState, EvidenceClass, Punch
 from blueprints.claims.queries import Attendance
 from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
@@ -293,20 +294,13 @@ def waiting(paths: Iterable[str]) -> Select[ServiceRecord]:
 
 def shifts_to_hand_in(paths: Iterable[str], now: datetime) -> list[Shift]:
     """Shifts that are over with somebody on the roster whose times were not handed in, the oldest first."""
-    untold = select(Claim.id).where(
-        Claim.shift_id == Shift.id, Claim.state == ClaimState.HELD, Claim.handed_in_at.is_(None)
-    )
-    undo = aliased(Punch)
-    punched = (
-        untold.join(Punch, Punch.claim_id == Claim.id)
-        .outerjoin(undo, undo.undoes_id == Punch.id)
-        .where(Punch.act != Act.UNDO, undo.id.is_(None))
-    )
+    untold = select(Claim.id).where(Claim.shift_id == Shift.id, IS_TO_HAND_IN)
     over = (
         select(Shift)
         .join(Post, Post.id == Shift.post_id)
         .join(Organization, Organization.id == Post.organization_id)
-        .where(organizations.under(paths), Shift.state == ShiftState.OPEN, Shift.ends_at <= now, punched.exists())
+        .where(organizations.under(paths), Shift.state == ShiftState.OPEN, Shift.ends_at <= now)
+        .where(untold.where(absences.was_seen()).exists())
         .order_by(Shift.ends_at)
         .options(joinedload(Shift.post, innerjoin=True))
     )

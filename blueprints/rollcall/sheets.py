@@ -20,8 +20,8 @@ from core.actor import Role
 from core.db import reading
 from core.forms import Form
 from core.i18n import _, ngettext
-from core.pictures import takes_pictures
 from core.refusal import Refusal
+from core.uploads import takes_pictures
 from core.web import respond, see_other, submitted, text_arg
 
 bp = Blueprint("rollcall_sheets", __name__)

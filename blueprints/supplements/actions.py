@@ -71,6 +71,8 @@ def propose(stated: Stated, actor: Actor, *, now: datetime) -> Supplement:
 def _kept(stated: Stated, state: SupplementState, actor: Actor, now: datetime) -> Supplement:
     facts = stated.facts
     _refuse_late(facts, now)
+    if not is_said(stated.why):
+        raise Refusal(_("Please say why there was no shift."), "why")
     records.judge(facts, RecordSource.SUPPLEMENT, now=now)
     if other := queries.open_meanwhile(facts.volunteer_id, facts.started_at, facts.ended_at):
         raise Refusal(_("You have asked for some of this time already: “%(title)s”.", title=other.title), "starts")
@@ -193,7 +195,7 @@ def facts_of(supplement: Supplement) -> Facts:
 
 def want_more(supplement_id: int, actor: Actor, *, question: str, now: datetime) -> Supplement:
     """Ask the person for what is missing."""
-    if not question:
+    if not is_said(question):
         raise Refusal(_("Please say what is missing."), "words")
     supplement = _judged(supplement_id, actor, SupplementState.REQUESTED)
     _move(supplement, SupplementState.ASKED)

@@ -21,7 +21,7 @@ from core.actor import Role
 from core.db import reading
 from core.forms import Form
 from core.i18n import _
-from core.pictures import takes_pictures
+from core.uploads import takes_pictures
 from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("supplements_desk", __name__)

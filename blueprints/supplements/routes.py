@@ -19,7 +19,7 @@ from core import clock, documents
 from core.db import db, reading
 from core.forms import Form
 from core.i18n import _
-from core.pictures import takes_pictures
+from core.uploads import takes_pictures
 from core.web import carried_out, respond, row_arg, see_other, submitted
 
 bp = Blueprint("supplements", __name__)

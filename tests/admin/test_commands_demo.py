@@ -19,6 +19,8 @@ from blueprints.claims.models import (
     Source,
 )
 from blueprints.identity.models import Account, Guardianship, Volunteer, VolunteerState
+from blueprints.inspections import overdue
+from blueprints.inspections.models import Late
 from blueprints.organizations.models import Organization, OrganizationKind, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from blueprints.records import queries as records
@@ -50,6 +52,8 @@ def test_the_demo_leaves_no_screen_empty_and_breaks_no_rule(app, client):
     people_are_there()
     shifts_are_there(now)
     records_are_there()
+    kinds = {line.kind for line in overdue.lines(["/"], overdue.at(now))[0]}
+    assert {Late.NOT_HANDED_IN, Late.DISPUTE} <= kinds
     look = doctor.Installation({}, now)
     wrong = {name: check(look).words for name, check in doctor.RULES.items() if check(look).verdict != "ok"}
     assert wrong == {}

@@ -42,7 +42,8 @@ CLERK |= {"/desk/screens", "/desk/imports", "/desk/check-requests", "/desk/suppl
 ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "/desk/roles", "/desk/audit"}
 ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs", "/desk/notices", "/desk/honours"}
 CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
-CONFIRMER |= {"/desk/supplements", "/desk/notices"}
+CONFIRMER |= {"/desk/supplements", "/desk/notices", "/desk/overdue"}
+ADMINISTRATOR |= {"/desk/overdue"}
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_note_is_objected_to_and_taken_off_by_another_person(world: World, com
     wu = comes(DESKTOP, world.wu.account_id)
     wu.opens("/desk")
     desk = wu.page.get_by_role("navigation", name=zh("Desk"))
-    desk.get_by_role("link", name=re.compile(rf"^\s*{zh('Objections')}")).click()  # not those to records
+    desk.get_by_role("link", name=re.compile(rf"^\s*{zh('Absence objections')}")).click()  # not those to records
     wu.finds_no_barrier()
     wu.follows("林小满", exact=False)
     wu.finds_no_barrier()

@@ -170,7 +170,7 @@ def claimed(victim, email="wang@example.org"):
 
 def sent_to(account):
     """What the owner finds, and what goes to which address."""
-    mine = select(Notice).where(Notice.account_id == account.id, Notice.kind.in_(OWNERS)).order_by(Notice.id)
+    mine = select(Notice).where(Notice.account_id == account.id, Notice.kind.in_(KINDS)).order_by(Notice.id)
     notices = db.session.scalars(mine).all()
     out = select(Notice.kind, Delivery.target).join(Delivery, Delivery.notice_id == Notice.id).order_by(Delivery.id)
     mails = db.session.execute(out.where(Notice.id.in_([each.id for each in notices]))).all()
@@ -178,6 +178,7 @@ def sent_to(account):
 
 
 OWNERS = (NoticeKind.REGISTRATION_DOUBTED, NoticeKind.REGISTRATION_CLOSED)
+KINDS = (*OWNERS, NoticeKind.REGISTRATION_KEPT)
 
 
 def test_whoever_uses_the_account_is_told_while_they_can_object_and_when_it_is_closed(
@@ -200,6 +201,26 @@ def test_whoever_uses_the_account_is_told_while_they_can_object_and_when_it_is_c
     assert (letter.target, letter.notice.kind) == ("wang@example.org", closed)
     STEPS[-1][1](LATER + 181 * DAY)
     assert sent_to(account) == ([], [])
+
+
+def test_whoever_was_warned_is_told_when_the_report_is_dismissed_after_all(world, victim, lu, jiang):
+    account = claimed(victim)
+    other, dismissed = report()[0], report()[0]
+    found(dismissed, lu)
+    reporting.reopen(dismissed.id, jiang, now=LATER)
+    reporting.dismiss(other.id, lu, answer="说不清楚。", now=LATER)
+    assert sent_to(account)[0] == [NoticeKind.REGISTRATION_DOUBTED], "that report warned nobody"
+    reporting.dismiss(dismissed.id, jiang, answer="本人登记过。", now=LATER)
+    db.session.commit()
+    assert sent_to(account)[0] == [NoticeKind.REGISTRATION_DOUBTED, NoticeKind.REGISTRATION_KEPT]
+    [notice] = db.session.scalars(select(Notice).where(Notice.kind == NoticeKind.REGISTRATION_KEPT)).all()
+    assert "your account and your hours stay as they are" in sentence(notice)
+
+
+def test_whoever_was_never_warned_is_told_nothing_of_a_report_that_is_unfounded(world, victim, lu):
+    account = claimed(victim)
+    reporting.dismiss(report()[0].id, lu, answer="说不清楚。", now=LATER)
+    assert sent_to(account)[0] == []
 
 
 def test_an_account_that_nobody_uses_is_told_nothing(app, world, victim, lu, jiang, monkeypatch):

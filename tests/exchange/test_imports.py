@@ -442,6 +442,20 @@ def test_whoever_handed_in_does_not_decide_nor_does_their_second_account(world, 
     assert entries() == []
 
 
+def test_who_may_not_decide_reads_why_instead_of_a_button(client, world, city):
+    batch = tried(world, hours_of(world))
+    actions.submit(batch.id, world.qian, now=NOW)
+    db.session.commit()
+    twin = make_staff(Role.CONFIRMER, world.city, "钱主任")
+    sign_in(client, twin.account_id)
+    page = client.get(f"/desk/imports/{batch.id}").text
+    assert "You handed this in, or somebody of the same name or mail address; another person decides." in page
+    assert ("Approve and enter" in page, f"/desk/imports/{batch.id}/refusal" in page) == (False, False)
+    sign_in(client, city.account_id)
+    page = client.get(f"/desk/imports/{batch.id}").text
+    assert ("Approve and enter" in page, "another person decides." in page) == (True, False)
+
+
 def test_only_the_level_above_decides(world):
     batch = tried(world, hours_of(world))
     actions.submit(batch.id, world.qian, now=NOW)

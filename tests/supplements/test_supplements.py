@@ -106,6 +106,17 @@ def test_a_credit_with_the_owner_behind_it_is_refused_by_the_database(world, mon
         )
 
 
+def test_it_has_to_be_said_why_there_was_no_shift_and_what_is_missing(world):
+    for why in ("", " ", "……", "😀"):
+        with pytest.raises(Refusal, match="why there was no shift") as refused:
+            actions.ask(replace(stated(world), why=why), actor_of(world.lin), now=NOW)
+        assert refused.value.field == "why"
+        with pytest.raises(Refusal, match="why there was no shift"):
+            actions.propose(replace(stated(world), why=why), world.chen, now=NOW)
+    with pytest.raises(Refusal, match="what is missing"):
+        actions.want_more(ask(world).id, world.chen, question="？", now=NOW)
+
+
 # --- who may not ------------------------------------------------------------------------------------------------
 
 
