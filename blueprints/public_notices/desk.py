@@ -73,8 +73,9 @@ def set_audience(organization_id: int) -> ResponseReturnValue:
 @bp.get("/desk/objections")
 @staff(CONFIRMER)
 def show_objections() -> ResponseReturnValue:
-    today = clock.today(clock.now())
-    return respond("public_notices/objections.html", found=queries.listed(actor().reach(CONFIRMER)), today=today)
+    number, today = min(row_arg("page") or 1, 10_000), clock.today(clock.now())
+    found, more = queries.listed(actor().reach(CONFIRMER), number)
+    return respond("public_notices/objections.html", found=found, number=number, more=more, today=today)
 
 
 @bp.get("/desk/objections/<int:objection_id>")

@@ -215,10 +215,12 @@ def waiting(paths: Iterable[str]) -> Select[Objection]:
     return waits.order_by(Objection.due_on, Objection.id)
 
 
-def listed(paths: Iterable[str]) -> list[Objection]:
-    """The first page of them, with their entries."""
+def listed(paths: Iterable[str], number: int) -> tuple[list[Objection], bool]:
+    """A page of them with their entries, and whether there are more."""
     whole = contains_eager(Objection.record).options(records.PERSON, contains_eager(ServiceRecord.organization))
-    return list(db.session.scalars(waiting(paths).options(whole).limit(PAGE)))
+    some = waiting(paths).options(whole).offset((number - 1) * PAGE).limit(PAGE + 1)
+    rows = list(db.session.scalars(some))
+    return rows[:PAGE], len(rows) > PAGE
 
 
 def objection_within(objection_id: int, paths: Iterable[str]) -> Objection | None:

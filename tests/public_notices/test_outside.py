@@ -156,6 +156,17 @@ def test_a_crowd_of_objections_is_settled_with_one_answer(as_, world, shown):
     assert len(db.session.scalars(select(AuditEntry).where(AuditEntry.action == "objection dismissed")).all()) == 12
 
 
+def test_a_crowd_is_turned_page_by_page(as_, world, shown, monkeypatch):
+    monkeypatch.setattr(queries, "PAGE", 5)
+    made = [outside(shown, phone=f"+861991234{n:04d}")[0] for n in range(12)]
+    wu, seen = as_(world.wu), []
+    for number in (1, 2, 3):
+        page = wu.get(f"/desk/objections?page={number}").text
+        seen += [int(id) for id in re.findall(r'href="/desk/objections/(\d+)"', page)]
+        assert ("Next page" in page, "Earlier page" in page) == (number < 3, number > 1)
+    assert seen == [each.id for each in made]
+
+
 # --- who decides ------------------------------------------------------------------------------------------------
 
 
