@@ -28,7 +28,14 @@
   ["pointerdown", "keydown"].forEach((name) => addEventListener(name, touch, true));
   const mayRest = home || (document.body.dataset.kiosk === "page" && find("[data-entry], .kiosk__form form"));
   if (mayRest && location.pathname !== "/kiosk/pairing") setInterval(rest, 1000);
-  setTimeout(() => find("#flash")?.replaceChildren(), FLASH);
+
+  // What was said is gone after a while, also what an answer brought later: nobody here closes it.
+  let said, since = Date.now();
+  setInterval(() => {
+    const flash = find("#flash"), now = flash?.firstElementChild;
+    if (now !== said) [said, since] = [now, Date.now()];
+    else if (now && Date.now() - since >= FLASH) flash.replaceChildren();
+  }, 1000);
 
   // A card reader types like a keyboard, also while no field is open.
   const reader = find("form[data-card-reader]");

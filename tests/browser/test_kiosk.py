@@ -1,16 +1,20 @@
 """The tablet at the station and the phones of those who come: two browsers that meet over a code on a screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from blueprints.claims import queries as attendance
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import signs
 from blueprints.kiosk.access import COOKIE, FOLDER
 from core import clock, passwords
+from core.db import db
 from core.web import App
 from tests.browser.person import Person, zh
 from tests.browser.scenes import (
@@ -150,6 +154,46 @@ def test_a_phone_whose_clock_is_wrong_by_a_day_checks_in_at_the_right_time(
     expect(lin.main).to_contain_text(zh("Checked in at %(time)s", time="09:00"))
     (punch,) = found(lambda: attendance.history(claim))
     assert abs(punch.at - START) < timedelta(minutes=1)
+
+
+@contextmanager
+def without_a_database(site: App) -> Iterator[None]:
+    """Every transaction of the server fails, as while its database is started anew."""
+
+    def away(_connection: object) -> None:
+        raise OperationalError("BEGIN", {}, ConnectionError("the server closed the connection"))
+
+    with site.app_context():
+        engine = db.engine
+    event.listen(engine, "begin", away)
+    yield
+    event.remove(engine, "begin", away)
+
+
+def test_the_database_is_away_for_a_minute_and_tablet_and_phone_go_on_by_themselves(
+    world: World, site: App, comes: Comes, address: str, at: At
+) -> None:
+    busy = "Nothing was saved. Please try again in a minute. If it lasts, note the times on paper and tell your "
+    busy += "station."
+    coming = offered(world, "护河巡查岗", starts_at=START + 24 * HOUR)
+    offered(world)
+    at(START)
+    tablet, _id = paired(world, comes, address, TABLET, START)
+    lin = comes(PHONE, world.lin.account_id)
+    tablet.opens("/kiosk")
+    lin.opens(f"/shifts/{coming}")
+    with without_a_database(site):
+        lin.taps("Claim")
+        lin.is_told(busy)
+        tablet.is_told(busy)
+        at(START + timedelta(minutes=2))
+        tablet.page.wait_for_timeout(4000)  # asks again, and is told the same
+    for person in (tablet, lin):
+        person.complaints.clear()  # the browser's own, about the answers
+    expect(tablet.main).to_contain_text(zh("Code of %(time)s", time="09:02"))
+    expect(tablet.page.locator("#flash")).to_be_empty()
+    lin.taps("Claim")
+    lin.is_told("You hold place %(place)d.", place=1)
 
 
 def test_number_and_pin_on_the_tablet_and_what_somebody_typed_is_gone_after_a_minute(

@@ -24,6 +24,11 @@ Comes = Callable[..., Person]
 At = Callable[[datetime], None]
 MINUTE = timedelta(minutes=1)
 
+# As many taps on one person as somebody can make in a long afternoon.
+MARKS = """async ([claim, number]) => {
+    for (let n = 0; n < number; n++) await rengangQueue.add({ claim, act: n % 2 ? "out" : "in" });
+}"""
+
 
 @pytest.fixture
 def shift(world: World, at: At) -> int:
@@ -155,6 +160,27 @@ def test_what_was_kept_of_one_person_is_not_shown_to_the_next(world: World, come
     chen.opens(f"/desk/shifts/{shift}/roster")
     chen.reads("There is no network")
     expect(chen.page.locator("body")).not_to_contain_text("周晓航")
+
+
+def test_a_long_queue_is_sent_in_portions_and_all_of_it_arrives_in_order(
+    world: World, comes: Comes, shift: int
+) -> None:
+    chen, number = comes(TABLET, world.chen.account_id), 250
+    opens_the_roster(chen, shift)
+    claim = found(lambda: attendance.roster(shift)[0].id)
+    network(chen, on=False)
+    chen.page.evaluate(MARKS, [claim, number])
+    waits(chen, number)
+    portions: list[int] = []
+    acts = lambda request: len(request.post_data_json["acts"])  # noqa: E731
+    chen.page.on("request", lambda request: request.method == "POST" and portions.append(acts(request)))
+    network(chen, on=True)
+    is_live_again(chen)
+    chen.complaints.clear()  # what a browser says about a network that is away
+    assert portions == [100, 100, 50]
+    rows = sent()
+    assert [act.tablet_at for act in rows] == sorted(act.tablet_at for act in rows)
+    assert len({act.key for act in rows}) == len(rows) == number
 
 
 def test_a_tablet_keeps_the_roster_of_today_and_of_no_other_day(world: World, comes: Comes, shift: int) -> None:
