@@ -134,7 +134,12 @@ LAYERS |= {"newcomers": LAYERS["actions"]}  # whom a file registers
 LAYERS |= {"sums": LAYERS["queries"], "sections": LAYERS["queries"]}  # sums, opened; what a copy of oneself holds
 # Registrations that their person knows nothing of: questions, verbs, pages for everybody and for the desk.
 LAYERS |= {"reported": LAYERS["queries"], "reporting": LAYERS["actions"]}
-LAYERS |= {"demo_disputes": LAYERS["demo"], "demo_exchange": LAYERS["demo"], "demo_notices": LAYERS["demo"]}
+LAYERS |= {
+    "demo_disputes": LAYERS["demo"],
+    "demo_exchange": LAYERS["demo"],
+    "demo_supplements": LAYERS["demo"],
+    "demo_notices": LAYERS["demo"],
+}
 LAYERS |= {"demo_honours": LAYERS["demo"]}
 LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.

@@ -20,7 +20,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
-from blueprints.admin import demo_disputes, demo_exchange, demo_honours, demo_notices
+from blueprints.admin import demo_disputes, demo_exchange, demo_honours, demo_notices, demo_supplements
 from blueprints.certificates import batches, keys
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
@@ -847,8 +847,11 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     play.at(play.now - 5 * HOUR, lambda now: posts.draft(home.id, draft, [planned], clerk, now))
     play.at(play.now - DAY, lambda now: office.invite(home.id, Role.CLERK, "林站员", office_, now=now))
     play.at(play.now - 3 * DAY, lambda now: _read(play, now))
-    shown = demo_disputes.Stage(play.at, play.now, play.volunteers, play.actors, play.homes["yanyu"].division_id)
+    shown = demo_disputes.Stage(
+        play.at, play.now, play.volunteers, play.actors, play.homes["yanyu"].division_id, play.homes["yanyu"].id
+    )
     demo_disputes.play(shown)
+    demo_supplements.play(shown)
     demo_honours.play(shown, play.homes["nanhu"].id)
     whole = Span(play.now.date().replace(month=1, day=1), play.now.date(), None, home.id)
     play.at(play.now - 3 * HOUR, lambda now: batches.prepare(whole, [], clerk, now=now))

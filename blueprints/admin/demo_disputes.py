@@ -26,13 +26,14 @@ Happening = Callable[[datetime], object]
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Whom the demo has, when things happen in it, and where its shown station lies."""
+    """Whom the demo has, when things happen in it, and its shown station with where it lies."""
 
     at: Callable[[datetime, Happening], None]
     now: datetime
     volunteers: Sequence[Actor]
     actors: Mapping[str, Actor]  # staff, by the last four digits of the phone
     division_id: int
+    organization_id: int
 
 
 def play(stage: Stage) -> None:

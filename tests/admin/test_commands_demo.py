@@ -24,7 +24,8 @@ from blueprints.inspections.models import Late
 from blueprints.organizations.models import Organization, OrganizationKind, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from blueprints.records import queries as records
-from blueprints.records.models import RecordState, ServiceRecord
+from blueprints.records.models import RecordSource, RecordState, ServiceRecord
+from blueprints.supplements.models import Supplement, SupplementPicture, SupplementState
 from core import clock
 from core.db import db
 from tests.factories import BEFORE, HOUR, START, make_account, make_post, make_shift, saved, sign_in
@@ -52,6 +53,7 @@ def test_the_demo_leaves_no_screen_empty_and_breaks_no_rule(app, client):
     people_are_there()
     shifts_are_there(now)
     records_are_there()
+    supplements_are_there()
     kinds = {line.kind for line in overdue.lines(["/"], overdue.at(now))[0]}
     assert {Late.NOT_HANDED_IN, Late.DISPUTE} <= kinds
     look = doctor.Installation({}, now)
@@ -78,6 +80,16 @@ def people_are_there() -> None:
     assert kinds[OrganizationKind.OFFICE] == 8  # the city and its seven counties
     assert kinds[OrganizationKind.STATION] + kinds[OrganizationKind.TEAM] >= 12
     assert kinds[OrganizationKind.BRANCH] >= 3
+
+
+def supplements_are_there() -> None:
+    """One in each state that somebody has something to do with, and entries that wait above and on notice."""
+    assert set(db.session.scalars(select(Supplement.state))) == set(SupplementState)
+    made = select(ServiceRecord.state).where(ServiceRecord.source == RecordSource.SUPPLEMENT)
+    assert sorted(db.session.scalars(made)) == [RecordState.APPROVAL, RecordState.NOTICE]
+    kept = db.session.scalars(select(SupplementPicture.content)).all()
+    assert len(kept) == len(SupplementState) + 1
+    assert all(picture.startswith(b"\xff\xd8") for picture in kept)
 
 
 def shifts_are_there(now) -> None:
