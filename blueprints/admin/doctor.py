@@ -255,6 +255,14 @@ BREACHES = {
         """SELECT id FROM service_record WHERE (state = 'effective' AND evidence IN ('C', 'D')
             AND effective_at IS NOT NULL AND (notice_ends_at IS NULL OR effective_at < notice_ends_at))""",
     ),
+    "objections": (
+        "objections to notices were decided by who took part in the entry, or it counts while one is open",
+        """SELECT o.id FROM objection o JOIN service_record r ON r.id = o.record_id
+        JOIN volunteer v ON v.id = r.volunteer_id
+        WHERE o.decided_by_id IN (r.confirmed_by_id, r.approved_by_id, v.account_id, o.phone_of_id)
+        OR (o.state = 'open' AND r.state = 'effective') OR EXISTS (SELECT 1 FROM recorder x
+            WHERE x.record_id = o.record_id AND x.account_id = o.decided_by_id)""",
+    ),
     "ledger": (
         "effective entries and the ledger do not agree, or minutes count that nobody corrected",
         """SELECT r.id FROM service_record r WHERE r.state = 'effective' AND NOT EXISTS (

@@ -14,12 +14,17 @@ from blueprints.admin.doctor import Installation, Verdict
 from blueprints.claims.models import Act, Claim, ClaimState, EvidenceClass, Punch
 from blueprints.messages.models import Channel, Delivery, DeliveryState, Notice, NoticeKind
 from blueprints.posts.models import Shift
+from blueprints.records import actions as records
 from blueprints.records import ledger
 from blueprints.records.models import Recorder, RecordState, ServiceRecord
 from core import audit, clock
+from core.actor import Role
 from core.db import db
 from tests.admin.smtp import mail_server
-from tests.factories import BEFORE, HOUR, START, World, make_post, make_shift, saved
+from tests.claims.test_claiming import actor_of
+from tests.factories import BEFORE, HOUR, START, World, make_post, make_shift, make_staff, saved
+from tests.public_notices.conftest import NOW, object_to
+from tests.records.test_entering import vouched
 
 LATER = START + 30 * HOUR
 
@@ -138,6 +143,22 @@ def test_a_broken_rule_is_found_with_its_row(world, installation, name):
     finding = doctor._tried(doctor.RULES[name], installation)
     assert finding.verdict is Verdict.PROBLEM
     assert finding.remedy
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE objection SET state = 'dismissed', answer = 'x', decided_at = at, decided_by_id = :clerk",
+        "UPDATE service_record SET state = 'effective', effective_at = notice_ends_at WHERE state = 'notice'",
+    ],
+)
+def test_an_objection_that_was_passed_over_is_found(world, installation, change):
+    record = vouched(world)
+    records.approve(record.id, make_staff(Role.CONFIRMER, world.town, "朱确认"), now=NOW)
+    object_to(record, actor_of(world.zhou))
+    assert verdict("rule: objections", installation) is Verdict.OK
+    run(change, **({"clerk": world.chen.account_id} if ":clerk" in change else {}))
+    assert verdict("rule: objections", installation) is Verdict.PROBLEM
 
 
 def second_claim(world: World, first: Shift, other: Shift) -> None:
