@@ -48,15 +48,24 @@ class Subject:
     was_changed: bool
 
 
-def subjects(kind: HandoverKind, path: str, after: int, most: int, *, with_id_numbers: bool = False) -> list[Subject]:
-    """The next rows behind that id, in the order of their ids."""
+def last(kind: HandoverKind) -> int:
+    """The newest id there is of that kind, anywhere."""
+    _query, key, _tell = _QUERIES[kind]("/")
+    return db.session.scalar(select(func.max(key))) or 0
+
+
+def subjects(kind: HandoverKind, path: str, after: int, until: int, *, with_id_numbers: bool = False) -> list[Subject]:
+    """The rows of a subtree with ids behind the one, up to the other, in their order.
+
+    By spans of ids and not by a limit: the database would sort everything below the subtree for each few rows.
+    """
     query, key, tell = _QUERIES[kind](path)
     batch = HandoverBatch.state == HandoverState.MADE
     item = HandoverItem
     told = (item.id, item.fingerprint, item.state, batch, item.was_changed)
     found = query.add_columns(*told).outerjoin(item, and_(item.kind == kind, item.subject_id == key))
     found = found.outerjoin(HandoverBatch, HandoverBatch.id == item.batch_id)
-    rows = db.session.execute(found.where(key > after).order_by(key).limit(most)).all()
+    rows = db.session.execute(found.where(key > after, key <= until).order_by(key)).all()
     return [_subject(kind, tell(row), row, with_id_numbers) for row in rows]
 
 

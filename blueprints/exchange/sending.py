@@ -35,7 +35,7 @@ from core.tables import CSV, XLSX, Csv, Xlsx
 from core.words import say
 
 Steps = Generator[None]
-AT_ONCE = 500  # rows of a step
+AT_ONCE = 1000  # rows of a step, of which some are not of the subtree
 S, I = HandoverState, ItemState  # noqa: E741
 LONGEST_REASON = 200
 ID_NUMBER_WENT = "ID number handed over"  # in the audit, about each whose number it was
@@ -197,27 +197,26 @@ def write(work: Work) -> Steps:
         organization = db.session.get_one(Organization, batch.organization_id)
         kind, path, with_ids, file_format = batch.kind, organization.path, batch.with_id_numbers, batch.format
         name = f"{organization.name}-{say(kind)}-{clock.today(batch.made_at):%Y%m%d}.{file_format}"
-        total = outgoing.count(kind, path)
+        total, last = outgoing.count(kind, path), outgoing.last(kind)
     work.begin_file(name, XLSX if file_format is HandoverFormat.XLSX else CSV)
     work.expect(total)
+    yield
     with (
         tempfile.TemporaryDirectory() as folder,
         (Path(folder) / "table").open("w+", encoding="utf-8", newline="") as file,
     ):
-        table = _table(Path(folder) / "table.xlsx", file, file_format, columns)
-        after, count = 0, 0
-        while some := outgoing.subjects(kind, path, after, AT_ONCE, with_id_numbers=with_ids):
+        table, count = _table(Path(folder) / "table.xlsx", file, file_format, columns), 0
+        for after in range(0, last, AT_ONCE):
+            with reading():
+                some = outgoing.subjects(kind, path, after, after + AT_ONCE, with_id_numbers=with_ids)
             sent = [each for each in some if _goes(each, work.given["again"])]
             for each in sent:
                 table.write([column.cell(each.values | {"change": _change(each)}) for column in columns])
             _note_sent(batch_id, kind, sent, with_ids=_shows_id_numbers(columns))
-            after, count = some[-1].id, count + len(sent)
+            count += len(sent)
             work.advance(len(some))
             yield
-        if isinstance(table, Xlsx):
-            table.close()
-        file.flush()
-        yield from work.store(Path(folder) / ("table.xlsx" if isinstance(table, Xlsx) else "table"))
+        yield from work.store(Path(folder) / _closed(table, file))
     _end(batch_id, count)
 
 
@@ -241,6 +240,15 @@ def _shows_id_numbers(columns: Sequence[Column]) -> bool:
 def _table(path: Path, file: IO[str], file_format: HandoverFormat, columns: Sequence[Column]) -> Xlsx | Csv:
     head = [column.name for column in columns]
     return Xlsx(path, head) if file_format is HandoverFormat.XLSX else Csv(file, head)  # type: ignore[arg-type]
+
+
+def _closed(table: Xlsx | Csv, file: IO[str]) -> str:
+    """The name of the file that now holds the whole table."""
+    if isinstance(table, Xlsx):
+        table.close()
+        return "table.xlsx"
+    file.flush()
+    return "table"
 
 
 def _goes(subject: Subject, refused_again: bool) -> bool:
