@@ -51,7 +51,7 @@ def judge(raw: bytes) -> Verdict:
     if not reader.pages:
         return Verdict.BROKEN
     found = (reader.get_object(_reference(id, generation, reader)) for id, generation in sorted(ids) if id)
-    return Verdict.ACTIVE if any(is_active(each) for each in found) else Verdict.FINE
+    return Verdict.ACTIVE if is_active(reader.trailer) or any(map(is_active, found)) else Verdict.FINE
 
 
 def _reference(id: int, generation: int, reader: Any) -> Any:

@@ -42,6 +42,7 @@ def show(maker_phone: str, decider_phone: str, *, now: datetime) -> None:
     bad = [
         f"{name},{phone},敬老院慰问,{day},18:00,19:00,,ZJ1001",
         f"{name},{phone},敬老院慰问,上周,18:00,19:00,,ZJ1002",
+        f"{name},{phone},社区巡逻,{day},18:30,20:00,,ZJ1005",
     ]
     bad += [f"王不详,13900000000,敬老院慰问,{day},18:00,19:00,,ZJ1003", f"{name},{phone},,{day},20:00,,,ZJ1004"]
     _tried(county.organization_id, maker, "志愿浙江-六月.csv", bad, now)

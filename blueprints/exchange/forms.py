@@ -89,7 +89,9 @@ class HandoverForm(Form):
     refused_again = BooleanField(lazy("Send refused rows again, too"))
     with_id_numbers = BooleanField(lazy("With ID numbers"))
     reason = StringField(
-        lazy("Why ID numbers are needed"), [AtMost(200)], description=lazy("Only for a file with ID numbers.")
+        lazy("Why ID numbers are needed"),
+        [AtMost(200)],
+        description=lazy("Only for a file with ID numbers. Each person whose number goes along can read it."),
     )
 
     def offer(self, organizations: list[tuple[int, str]]) -> "HandoverForm":
