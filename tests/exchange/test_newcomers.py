@@ -239,9 +239,13 @@ def test_a_task_that_broke_off_for_good_is_begun_anew_or_taken_back_and_nobody_i
     assert (batch.state, count(Newcomer), (count(Account), count(Volunteer))) == (S.UNDONE, 0, before)
 
 
-def test_a_batch_that_broke_off_offers_both_ways_on_its_page(client, chief, batch):  # noqa: F811
+def test_a_batch_that_broke_off_offers_both_ways_on_its_page(client, world, chief, batch):  # noqa: F811
     begin(1)
     failed(batch)
+    sign_in(client, world.qian.account_id)
+    page = client.get(f"/desk/imports/{batch.id}").text
+    assert "Whoever approves lets it go on." in page
+    assert f"/desk/imports/{batch.id}/continuation" not in page
     sign_in(client, chief.account_id)
     page = client.get(f"/desk/imports/{batch.id}").text
     assert "The task broke off." in page
