@@ -46,6 +46,7 @@ from core.refusal import Barred, Refusal, is_said
 
 NOTICE_WORKING_DAYS = 5  # at least; a city that sets public notices to more has more here, too
 ERASED = "*"
+YEARS = range(2000, 2101)  # the days of others would not fit the clock of a time zone
 # What the trace says of each way in which something ends.
 ENDED = {NominationState.REJECTED: "honour rejected", NominationState.WITHDRAWN: "honour withdrawn"}
 DECIDED = {DoubtState.UPHELD: "honour objection upheld", DoubtState.DISMISSED: "honour objection dismissed"}
@@ -174,6 +175,9 @@ def open_honour(plan: Plan, actor: Actor, *, now: datetime) -> Honour:
     organization = _administered(plan.organization_id, actor)
     if not is_said(plan.title) or not is_said(plan.criteria):
         raise Refusal(_("Please say what it is called, and what it is given for."), "criteria")
+    for field, day in (("first", plan.first), ("last", plan.last)):
+        if day.year not in YEARS:
+            raise Refusal(_("Please check the year."), field)
     if plan.last < plan.first:
         raise Refusal(_("The last day lies before the first."), "last")
     if plan.first > clock.today(now):
@@ -305,7 +309,7 @@ def _judged_to_end(nomination_id: int, actor: Actor, goal: NominationState, answ
 
 
 def _end(nomination: Nomination, state: NominationState, actor: Actor, answer: str, now: datetime) -> Nomination:
-    _lapse(nomination.id, now)
+    _lapse(nomination, now)
     nomination.ended_at, nomination.ended_by_id, nomination.answer = now, actor.account_id, answer
     _move(nomination, state, ENDED[state], NoticeKind.HONOUR_WITHDRAWN, actor, now, reason=answer)
     return nomination
@@ -318,18 +322,22 @@ def decline(nomination_id: int, actor: Actor, *, now: datetime) -> Nomination:
         raise Refusal(_("Only whoever is proposed can decline."))
     if NominationState.DECLINED not in NEXT_STATES[nomination.state]:
         raise Refusal(_("This nomination is over already. Reload the page to see how it ended."))
-    _lapse(nomination.id, now)
+    _lapse(nomination, now)
     nomination.ended_at, nomination.ended_by_id = now, actor.account_id
     _move(nomination, NominationState.DECLINED, "honour declined", None, actor, now)
     return nomination
 
 
-def _lapse(nomination_id: int, now: datetime) -> None:
-    """What is said against a nomination that ends needs no decision any more."""
-    open_ = select(Doubt).where(Doubt.nomination_id == nomination_id, Doubt.state == DoubtState.OPEN)
+def _lapse(nomination: Nomination, now: datetime) -> None:
+    """What is said against a nomination that ends needs no decision any more. Who said it is told, for whoever is
+    proposed anew stands on notice without it."""
+    open_ = select(Doubt).where(Doubt.nomination_id == nomination.id, Doubt.state == DoubtState.OPEN)
     for doubt in db.session.scalars(open_.order_by(Doubt.id)).all():
         _move_doubt(doubt, DoubtState.LAPSED)
         doubt.decided_at = now
+        if doubt.by_id != _account_of(nomination):
+            kind = NoticeKind.HONOUR_DOUBT_LAPSED
+            tell(doubt.by_id, kind, now=now, path="/notices", title=nomination.honour.title)
 
 
 def _move(
@@ -547,10 +555,10 @@ def _release(leaving: Departure) -> None:
     if leaving.volunteer_id:
         mine = select(Nomination.id).where(Nomination.volunteer_id == leaving.volunteer_id)
         ids = list(db.session.scalars(mine.where(Nomination.state.in_(UNDER_WAY)).order_by(Nomination.id)))
-        for nomination in [lock(Nomination, id) for id in ids]:
+        for nomination in [_locked(id) for id in ids]:
             if nomination.state in UNDER_WAY:
                 nomination.state, nomination.ended_at = NominationState.DECLINED, leaving.now
-                _lapse(nomination.id, leaving.now)
+                _lapse(nomination, leaving.now)
         db.session.flush()
     if leaving.data is Leaving.ERASE:
         _erase(leaving)

@@ -96,6 +96,7 @@ class NoticeKind(StrEnum):
     HONOUR_CHANGED = "honour_changed"
     HONOUR_DOUBT_UPHELD = "honour_doubt_upheld"
     HONOUR_DOUBT_DISMISSED = "honour_doubt_dismissed"
+    HONOUR_DOUBT_LAPSED = "honour_doubt_lapsed"
     JOB_DONE = "job_done"
     JOB_FAILED = "job_failed"
     ATTENDANCE_SETTLED = "attendance_settled"

@@ -220,6 +220,10 @@ SENTENCES: dict[NoticeKind, Any] = {
     ),
     K.HONOUR_DOUBT_UPHELD: lazy("What you said against a nomination for “%(title)s” was right: %(reason)s"),
     K.HONOUR_DOUBT_DISMISSED: lazy("What you said against a nomination for “%(title)s” was dismissed: %(reason)s"),
+    K.HONOUR_DOUBT_LAPSED: lazy(
+        "The nomination for “%(title)s” that you objected to has ended, so nobody decides on your objection. If it is "
+        "made anew, please object again."
+    ),
     K.JOB_DONE: lazy("Ready: %(title)s. You find it among your tasks."),
     K.JOB_FAILED: lazy("“%(title)s” did not come to its end. The reason stands with the task."),
     K.ATTENDANCE_SETTLED: lazy("%(organization)s entered your times of “%(title)s”, %(when)s: %(reason)s"),

@@ -92,12 +92,14 @@ def _raised(made: Objection, words: str, now: datetime) -> Objection:
 
 
 def uphold(objection_id: int, actor: Actor, *, answer: str, now: datetime) -> Objection:
-    """The objection is right: the entry goes back, and everything else raised against it is settled with it."""
+    """The objection is right: the entry goes back, if it has not by another way, and everything else raised against it
+    is settled with it."""
     objection, record = _judged(objection_id, actor, answer)
     others = select(Objection).where(Objection.record_id == record.id, Objection.state == ObjectionState.OPEN)
     for each in db.session.scalars(others.order_by(Objection.id)).all():
         _decide(each, ObjectionState.UPHELD, actor, answer, record, now)
-    records.overturn(record.id, actor.account_id, reason=answer, now=now)
+    if record.state is not RecordState.RETURNED:
+        records.overturn(record.id, actor.account_id, reason=answer, now=now)
     return objection
 
 

@@ -338,6 +338,24 @@ def test_an_objection_that_is_right_ends_it_and_the_others_with_it(office, notic
     assert (noticed.state, first.state, second.state) == (State.WITHDRAWN, DoubtState.UPHELD, DoubtState.LAPSED)
     assert kinds(office.world.lin)[-1] is NoticeKind.HONOUR_WITHDRAWN
     assert kinds(office.world.zhou)[-1] is NoticeKind.HONOUR_DOUBT_UPHELD
+    assert kinds(office.world.shen)[-1] is NoticeKind.HONOUR_DOUBT_LAPSED
+
+
+def test_taking_a_nomination_back_and_making_it_anew_drops_no_objection_in_silence(office, honour, noticed):
+    said, own = object_to(noticed, actor_of(office.world.zhou)), object_to(noticed, actor_of(office.world.lin))
+    actions.withdraw(noticed.id, office.qian, answer="写错了", now=NOW)
+    db.session.commit()
+    anew = approve(office, propose(office, honour))
+    assert (said.state, own.state) == (DoubtState.LAPSED, DoubtState.LAPSED)
+    assert kinds(office.world.zhou)[-1] is NoticeKind.HONOUR_DOUBT_LAPSED
+    assert NoticeKind.HONOUR_DOUBT_LAPSED not in kinds(office.world.lin)  # who was told of the end itself
+    assert object_to(anew, actor_of(office.world.zhou)).state is DoubtState.OPEN
+
+
+@pytest.mark.parametrize("days", [(date(1, 1, 1), LAST), (FIRST, date(9999, 12, 31))])
+def test_days_that_no_clock_knows_are_no_period(office, days):
+    with pytest.raises(Refusal, match="the year"):
+        open_honour(office, first=days[0], last=days[1])
 
 
 def test_the_person_contests_their_own_and_nobody_approves_before_that_is_decided(office, nomination):

@@ -44,6 +44,14 @@ def test_an_objection_that_is_right_returns_the_entry_and_settles_the_others(wor
     assert (records.end_notices(noticed.notice_ends_at), total(world.lin)) == (0, 0)
 
 
+def test_an_objection_is_right_although_the_entry_went_back_by_another_way(world, noticed, zhu):
+    said = object_to(noticed, actor_of(world.zhou))
+    records.take_back(noticed.id, zhu.account_id, reason="登记作废", now=NOW)
+    actions.uphold(said.id, world.wu, answer="属实", now=NOW)
+    assert (said.state, noticed.reason) == (ObjectionState.UPHELD, "登记作废")
+    assert kinds(world.zhou)[-1] is NoticeKind.OBJECTION_UPHELD
+
+
 def test_two_people_who_decide_the_same_are_told_apart(world, noticed):
     said = object_to(noticed, actor_of(world.zhou))
     actions.dismiss(said.id, world.wu, answer="属实", now=NOW)
