@@ -20,6 +20,7 @@ SECONDS = 10  # of the processor
 ENTRIES = {"/JS", "/JavaScript", "/AA", "/EF", "/EmbeddedFiles", "/XFA", "/RichMediaContent"}
 NAMES = {"/JavaScript", "/Launch", "/EmbeddedFile", "/RichMedia", "/RichMediaExecute", "/SubmitForm", "/ImportData"}
 NAMES |= {"/GoToE", "/GoToR", "/Rendition", "/Movie", "/Sound", "/FileAttachment"}
+OPENS_WITH = {"/GoTo", "/Named"}  # what may happen when it is opened: another page of the same file, or a print
 ANYWHERE = (b"/JavaScript", b"/EmbeddedFile", b"/Launch", b"/RichMedia")  # also where no index points
 
 
@@ -80,12 +81,20 @@ def is_active(thing: Any) -> bool:
         if isinstance(each, NameObject) and each in NAMES:
             return True
         if isinstance(each, dict):
-            if not ENTRIES.isdisjoint(each):
+            if not ENTRIES.isdisjoint(each) or _reaches_out(each):
                 return True
             todo += each.values()
         elif isinstance(each, list):
             todo += each
     return False
+
+
+def _reaches_out(entry: Any) -> bool:
+    """Whether more than a page is turned to when the file is opened, or another file is named to be read."""
+    begins = entry["/OpenAction"] if "/OpenAction" in entry else None  # noqa: SIM401 - only this follows a reference
+    if isinstance(begins, dict) and ("/Next" in begins or ("/S" in begins and begins["/S"] not in OPENS_WITH)):
+        return True
+    return "/F" in entry and ("/Length" in entry or ("/S" in entry and entry["/S"] == "/Thread"))
 
 
 def _tie_hands() -> None:

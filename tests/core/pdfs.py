@@ -143,6 +143,16 @@ HOSTILE = {
         "a program",
     ),
     "another file that opens": (written(_opening("/GoToR", F=TextStringObject("other.pdf"))), "a program"),
+    "an address that opens": (written(_opening("/URI", URI=TextStringObject("https://x.example"))), "a program"),
+    "an address that opens behind a page": (
+        written(_opening("/GoTo", Next=action("/URI", URI=TextStringObject("https://x.example")))),
+        "a program",
+    ),
+    "an article of another file": (written(_opening("/Thread", F=TextStringObject("//x.example/a.pdf"))), "a program"),
+    "content that lies elsewhere": (
+        in_a_packed_stream(b"/Thing << /Length 0 /F (//x.example/a) >>"),
+        "a program",
+    ),
     "an action when a page is left": (written(_when_closed), "a program"),
     "a form of programs": (written(_form), "a program"),
     "a film": (written(_film), "a program"),
