@@ -30,7 +30,7 @@ REASONS = (
 
 def play(stage: Stage, office_id: int) -> None:
     """One round that is over, and one that is under way."""
-    stage.at(stage.now - 32 * DAY, lambda now: _last_round(stage, office_id, now))
+    stage.at(stage.now - 16 * DAY, lambda now: _last_round(stage, office_id, now))
     stage.at(stage.now - 9 * DAY, lambda now: _this_round(stage, office_id, now))
 
 
@@ -41,8 +41,11 @@ def _open(stage: Stage, office_id: int, title: str, criteria: str, days: int, no
 
 
 def _people(stage: Stage, honour: Honour) -> Iterator[Actor]:
-    """Volunteers of the district, those first whom everybody may be."""
-    return (actor for actor in stage.volunteers if queries.person(honour, actor.volunteer_id or 0))
+    """Volunteers of the district who have served in the period, those first whom everybody may be."""
+    for actor in stage.volunteers:
+        id = actor.volunteer_id or 0
+        if queries.person(honour, id) and queries.sheets([id], honour, honour.opened_at)[id].entries:
+            yield actor
 
 
 def _propose(stage: Stage, honour: Honour, actor: Actor, number: int, by: str, now: datetime) -> Nomination:

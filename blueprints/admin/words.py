@@ -266,6 +266,7 @@ ACTIONS: dict[str, Any] = {
     "honour opened": lazy("opened an honour"),
     "honour proposed": lazy("proposed somebody for an honour"),
     "honour approved": lazy("approved a nomination for an honour"),
+    "honour notice lengthened": lazy("a public notice of a nomination got back the working days it had lost"),
     "honour affirmed": lazy("held that a nomination stands with fewer minutes"),
     "honour rejected": lazy("did not approve a nomination for an honour"),
     "honour withdrawn": lazy("took back a nomination for an honour"),

@@ -438,6 +438,29 @@ def _move_doubt(doubt: Doubt, state: DoubtState) -> None:
 # --- granting, and taking back --------------------------------------------------------------------------------
 
 
+def is_cut_short(now: datetime) -> bool:
+    """Whether a running notice has fewer than five working days, because a day became a holiday meanwhile."""
+    return bool(queries.cut_short(now, NOTICE_WORKING_DAYS))
+
+
+def lengthen_notices(now: datetime) -> int:
+    """Give those their days back; no notice ever ends earlier than was said. Returns how many."""
+    found = queries.cut_short(now, NOTICE_WORKING_DAYS)
+    return sum(_lengthen(id, ends, now) for id, ends in found.items())
+
+
+def _lengthen(nomination_id: int, ends: datetime, now: datetime) -> bool:
+    nomination = _locked(nomination_id)
+    if nomination.state is not NominationState.NOTICE or not nomination.notice_ends_at:
+        return False
+    nomination.notice_ends_at = max(ends, nomination.notice_ends_at)
+    honour, volunteer = nomination.honour, nomination.volunteer
+    _trace("honour notice lengthened", nomination, honour.organization, volunteer, None, now)
+    last = clock.today(nomination.notice_ends_at) - clock.DAY
+    _tell(nomination, honour, volunteer, NoticeKind.HONOUR_ON_NOTICE, now, until=last)
+    return True
+
+
 def end_notices(now: datetime) -> int:
     """Grant whatever stood on public notice for its time with nothing undecided against it; returns how many.
 

@@ -33,7 +33,7 @@ from blueprints.public_notices.models import SeenBy
 from blueprints.records import queries as records
 from blueprints.records.models import RefusedAttempt, ServiceRecord
 from blueprints.records.queries import Refused
-from core import clock
+from core import clock, workdays
 from core.actor import Actor, Role
 from core.db import db
 
@@ -343,9 +343,18 @@ def waiting(actor: Actor, now: datetime) -> Select[Nomination]:
     return found.where(or_(proposed, held_back, has_open_doubt(), asks.exists())).order_by(Nomination.id)
 
 
-def listed(wanted: Select[Nomination]) -> list[Nomination]:
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """A nomination with something to decide, and whether that is what somebody says against it."""
+
+    nomination: Nomination
+    is_doubted: bool
+
+
+def listed(wanted: Select[Nomination]) -> list[Waits]:
     """The first page of these with everybody on them."""
-    return list(db.session.scalars(wanted.options(*WHOLE).limit(PAGE)))
+    found = wanted.add_columns(has_open_doubt()).options(*WHOLE).limit(PAGE)
+    return [Waits(*row) for row in db.session.execute(found)]
 
 
 def refused_on(nomination_id: int) -> list[Refused]:
@@ -399,6 +408,18 @@ def shown(wanted: Select[Nomination]) -> list[Shown]:
     rows = db.session.execute(wanted.add_columns(notices.seen_by()).options(*WHOLE).limit(PAGE)).all()
     names = identity.public_names(one.volunteer.account for one, _seen in rows) if rows else {}
     return [Shown(one, names[one.volunteer.account_id], seen) for one, seen in rows]
+
+
+def cut_short(now: datetime, days: int, most: int = 500) -> dict[int, datetime]:
+    """Running notices that lost working days to a change of the calendar, each with the end that gives them back."""
+    runs = select(Nomination.id, Nomination.approved_at, Nomination.notice_ends_at)
+    runs = runs.where(Nomination.state == NominationState.NOTICE, Nomination.notice_ends_at > now)
+    found = {}
+    for id, approved_at, ends in db.session.execute(runs.order_by(Nomination.id).limit(most)):
+        right = clock.day_span(workdays.after(clock.today(approved_at or now), days))[1]
+        if ends and right > ends:
+            found[id] = right
+    return found
 
 
 def due(now: datetime, most: int = 500) -> list[int]:

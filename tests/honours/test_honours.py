@@ -33,6 +33,7 @@ from core.actor import Role
 from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Barred, Refusal
+from core.workdays import CalendarDay, DayKind
 from tests.claims.test_claiming import actor_of, claim, kinds
 from tests.factories import (
     BEFORE,
@@ -116,6 +117,22 @@ def test_a_city_that_has_longer_notices_has_them_here_too(office, nomination):
     saved(Setting(name=Limit.NOTICE_WORKING_DAYS, value=8, changed_at=BEFORE))
     approve(office, nomination)
     assert nomination.notice_ends_at == clock.day_span(date(2099, 5, 20))[1]
+
+
+def test_a_day_that_becomes_a_holiday_meanwhile_is_given_back(office, noticed):
+    assert noticed.notice_ends_at == clock.day_span(date(2099, 5, 15))[1]
+    saved(CalendarDay(day=date(2099, 5, 11), kind=DayKind.HOLIDAY, name="放假", changed_at=BEFORE))
+    keep_places(now=NOW)
+    db.session.refresh(noticed)
+    assert noticed.notice_ends_at == clock.day_span(date(2099, 5, 18))[1]
+    assert kinds(office.world.lin)[-2:] == [NoticeKind.HONOUR_ON_NOTICE] * 2
+    assert not actions.is_cut_short(NOW)
+
+
+def test_a_notice_never_ends_earlier_than_was_said(noticed):
+    saved(CalendarDay(day=date(2099, 5, 10), kind=DayKind.WORKDAY, name="调休", changed_at=BEFORE))
+    assert actions.lengthen_notices(NOW) == 0
+    assert noticed.notice_ends_at == clock.day_span(date(2099, 5, 15))[1]
 
 
 # --- what the system knows ----------------------------------------------------------------------------------

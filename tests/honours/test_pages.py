@@ -33,8 +33,8 @@ def test_from_the_form_to_the_honour_that_stands_on_ones_page(as_, at, office):
     one = db.session.scalars(db.select(Nomination)).one()
     desk = f"/desk/nominations/{one.id}"
     assert "Approve, and put it" not in qian.get(desk).text
-    assert "Waits for a decision" in zheng.get("/desk/honours").text
-    assert "Waits for a decision" not in qian.get("/desk/honours").text
+    assert "Nominations with something to decide" in zheng.get("/desk/honours").text
+    assert "Nominations with something to decide" not in qian.get("/desk/honours").text
     assert zheng.post(f"{desk}/approval", data={"seen": "another sheet"}).status_code == 409
     assert zheng.post(f"{desk}/approval", data={"seen": mark_of(one)}).status_code == 303
     assert TITLE in lin.get("/me/honours").text
@@ -114,6 +114,7 @@ def test_from_the_objection_to_the_answer(as_, office, noticed):
     said = db.session.scalars(db.select(Doubt)).one()
     desk = f"/desk/honour-objections/{said.id}"
     assert "她没有来过" in lu.get(f"/desk/nominations/{noticed.id}").text
+    assert "Objection to be decided" in lu.get("/desk/honours").text
     assert "她没有来过" not in as_(office.world.lin).get(f"/me/honours/{noticed.id}").text
     assert lu.post(f"{desk}/acceptance", data={"answer": ""}).status_code == 422
     assert as_(office.world.he).post(f"{desk}/acceptance", data={"answer": "属实"}).status_code == 404
