@@ -97,12 +97,12 @@ class AnswerForm(Form):
 class QuestionForm(Form):
     words = StringField(
         lazy("What is missing?"), [Filled(lazy("Please say what is missing.")), AtMost(200)],
-        description=lazy("The person reads it and answers."),
+        description=lazy("The person reads it and answers."), id="question",
     )  # fmt: skip
 
 
 class DeclineForm(Form):
     words = StringField(
         lazy("Why not?"), [Filled(lazy("Please say why, so that the person can understand it.")), AtMost(200)],
-        description=lazy("The person reads it."),
+        description=lazy("The person reads it."), id="refusal",
     )  # fmt: skip

@@ -17,6 +17,7 @@ from core.db import db
 from tests.core.pdfs import GOOD, HOSTILE
 from tests.counting import counted
 from tests.factories import HOUR, START, browser_of, give, make_world
+from tests.site.pages import Page
 from tests.supplements.test_supplements import ask, stated
 
 NOW = START + timedelta(days=5)
@@ -150,6 +151,11 @@ def test_the_clerk_asks_back_and_the_person_answers(as_, world):
     assert chen.post(f"/desk/supplements/{asked.id}/refusal", data={"words": "不属实"}).status_code == 303
     late = lin.post(f"/me/supplements/{asked.id}/withdrawal")
     assert (late.status_code, "meanwhile" in late.text) == (409, True)
+
+
+def test_the_two_forms_of_the_desk_do_not_share_their_ids(as_, world):
+    page = Page(as_(world.chen).get(f"/desk/supplements/{ask(world).id}").text)
+    assert page.flaws() == []
 
 
 def test_a_clerk_states_one_and_the_person_says_yes_or_not_me(as_, world):
