@@ -204,10 +204,13 @@ def propose(honour_id: int, volunteer_id: int, actor: Actor, *, reason: str, now
     if people.is_one_of(actor.account_id, {volunteer.account_id}):
         sentence = _("This is you, or an account of your name or mail address: others propose you.")
         raise Barred(sentence, Tried.HONOUR, Bar.OWNER, honour)
-    if queries.person(honour, volunteer_id) is None:
+    person = queries.person(honour, volunteer_id)
+    if person is None:
         raise Refusal(_("Only somebody registered here, on an account of their own, can be proposed."))
     if not is_said(reason):
         raise Refusal(_("Please say why: the person reads it, and so does everybody who sees the notice."), "reason")
+    if person.account.name in reason:  # a notice names nobody in full who has not agreed to that
+        raise Refusal(_("Please leave the name out of the reason: on the notice it is masked."), "reason")
     _refuse_again(queries.standing(honour.id, [volunteer_id]).get(volunteer_id))
     made = Nomination(honour_id=honour.id, volunteer_id=volunteer_id, reason=reason, proposed_at=now)
     made.state, made.proposed_by_id = NominationState.PROPOSED, actor.account_id

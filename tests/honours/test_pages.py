@@ -51,6 +51,13 @@ def test_what_was_typed_is_kept(as_, office):
     assert (page.status_code, long in page.text) == (422, True)
 
 
+def test_the_reason_does_not_tell_the_name_that_the_notice_masks(as_, office, honour):
+    qian, lin = as_(office.qian), office.world.lin
+    page = qian.post(f"/desk/honours/{honour.id}/candidates/{lin.id}", data={"reason": "林小满每周来整理图书。"})
+    assert (page.status_code, "leave the name out" in page.text, "每周来整理图书" in page.text) == (409, True, True)
+    assert qian.post(f"/desk/honours/{honour.id}/candidates/{lin.id}", data={"reason": REASON}).status_code == 303
+
+
 def test_only_the_organizations_one_administers_are_offered_and_taken(as_, office):
     he = as_(office.world.he)
     assert office.world.station.name not in he.get("/desk/honours/new").text
