@@ -137,10 +137,10 @@ def _held(shift_ids: list[int]) -> dict[int, Claim]:
 def _serving(held: dict[int, Claim], now: datetime) -> dict[int, list[Person]]:
     """Who is shown, by shift: those who are here first, then in the order of the places."""
     here = {id for id, seen in queries.attendances(held).items() if seen.is_present}
-    agreed = people.named_in_full([claim.volunteer.account_id for claim in held.values()], Purpose.WALL)
+    agreed = people.named_in_full([claim.volunteer.account_id for claim in held.values()], Purpose.WALL, now)
     serving: dict[int, list[Person]] = defaultdict(list)
     for claim in held.values():
-        in_full = claim.volunteer.account_id in agreed and people.may_be_named(claim.volunteer, now)
+        in_full = claim.volunteer.account_id in agreed
         name = claim.volunteer.account.name if in_full else short_name(claim.volunteer, claim.volunteer.account)
         serving[claim.shift_id].append(Person(name, claim.id in here))
     return {shift_id: sorted(those, key=_absent) for shift_id, those in serving.items()}

@@ -26,7 +26,7 @@ from blueprints.identity.models import (
     Volunteer,
 )
 from blueprints.organizations.models import DEFAULTS, Division, Level, Limit, Organization, OrganizationKind, Setting
-from core import masks, vault
+from core import clock, masks, vault
 from core.actor import Actor, Held, Role
 from core.db import Question, UtcDateTime, db
 
@@ -253,17 +253,20 @@ def offered(volunteer: Volunteer, given: Iterable[Consent], now: datetime) -> li
     return [purpose for purpose in OFFERED if purpose not in live and purpose not in barred]
 
 
-def named_in_full(account_ids: Iterable[int], where: Purpose) -> set[int]:
-    """Which of these people agreed to be named in full there, and have not left since."""
-    given = select(Consent.account_id).join(Account, Account.id == Consent.account_id)
+def named_in_full(account_ids: Iterable[int], where: Purpose, now: datetime) -> set[int]:
+    """Which of these people agreed to be named in full there, have not left since and are old enough as far as anybody
+    knows today."""
+    given = select(Volunteer).join(Account, Account.id == Volunteer.account_id)
+    given = given.join(Consent, Consent.account_id == Account.id)
     holds = given.where(Consent.purpose == where, Consent.withdrawn_at.is_(None))
-    return set(db.session.scalars(holds.where(Account.id.in_(list(account_ids)), Account.closed_at.is_(None))))
+    theirs = db.session.scalars(holds.where(Account.id.in_(list(account_ids)), Account.closed_at.is_(None)))
+    return {volunteer.account_id for volunteer in theirs if may_be_named(volunteer, now)}
 
 
 def public_names(people: Iterable[Account]) -> dict[int, str]:
     """How a public notice calls each of them, by the id of the account: masked, unless they agreed to more."""
     called = {account.id: account.name for account in people}
-    in_full = named_in_full(called, Purpose.NOTICE_NAME)
+    in_full = named_in_full(called, Purpose.NOTICE_NAME, clock.now())
     return {id: name if id in in_full else masks.name(name) for id, name in called.items()}
 
 

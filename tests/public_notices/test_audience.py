@@ -170,7 +170,7 @@ def test_nobody_else_can_consent_for_somebody(as_, world, noticed):
     given = db.session.scalars(select(Consent).where(Consent.purpose == Purpose.NOTICE_NAME)).one()
     assert as_(world.zhou).post(f"/me/consents/{given.id}/withdrawal").status_code == 404
     assert as_(world.chen).post("/me/consents/notice_name").status_code == 403  # no registration
-    assert identity.named_in_full([world.lin.account_id, world.zhou.account_id], Purpose.NOTICE_NAME) == {
+    assert identity.named_in_full([world.lin.account_id, world.zhou.account_id], Purpose.NOTICE_NAME, NOW) == {
         world.lin.account_id
     }
 
@@ -183,14 +183,25 @@ def test_under_eighteen_a_name_stays_masked(world, born, may):
             people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
     else:
         people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
-    assert bool(identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME)) is may
+    assert bool(identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME, NOW)) is may
+
+
+@pytest.mark.parametrize("born", [date(2081, 5, 10), None], ids=["a minor", "nobody knows"])
+def test_a_minor_is_masked_whoever_agreed(as_, world, noticed, born):
+    people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
+    db.session.commit()
+    zhou = as_(world.zhou)
+    assert "林小满" in zhou.get("/notices").text
+    world.lin.birth_date = born  # a clerk corrected it afterwards
+    db.session.commit()
+    assert "林小满" not in zhou.get("/notices").text
 
 
 def test_whoever_has_left_is_masked_again(world, noticed):
     people.agree_to(Purpose.NOTICE_NAME, world.lin.account_id, now=NOW)
     people.leave(world.lin.account_id, Leaving.KEEP, now=NOW)
     db.session.flush()
-    assert identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME) == set()
+    assert identity.named_in_full([world.lin.account_id], Purpose.NOTICE_NAME, NOW) == set()
     named = identity.public_names([db.session.get(Account, world.lin.account_id)])
     assert named == {world.lin.account_id: "林*"}
 
