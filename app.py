@@ -56,6 +56,9 @@ from blueprints.kiosk import own as kiosk_own
 from blueprints.kiosk import routes as kiosk_routes
 from blueprints.kiosk import scans as kiosk_scans
 from blueprints.kiosk import words as kiosk_words
+from blueprints.mergers import desk as mergers_desk
+from blueprints.mergers import routes as mergers_routes
+from blueprints.mergers import words as mergers_words
 from blueprints.messages import desk as messages_desk
 from blueprints.messages import routes as messages_routes
 from blueprints.messages import words as messages_words
@@ -132,6 +135,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     kiosk_desk.bp,
     claims_missed.bp,
     claims_screens.bp,
+    mergers_routes.bp,
+    mergers_desk.bp,
     copies_routes.bp,
     admin_desk.bp,
     admin_days.bp,
@@ -160,6 +165,7 @@ WORDS += [records_words.LEDGER_WORDS, records_words.ATTEMPT_WORDS, certificates_
 WORDS += [inspections_words.WORDS, inspections_words.CHECK_WORDS, inspections_words.LATE_WORDS]
 WORDS += [disputes_words.REPORT_WORDS, honours_words.WORDS]
 WORDS += [exchange_words.WORDS, exchange_words.ROW_WORDS, exchange_words.HANDOVER_WORDS]
+WORDS += [mergers_words.WORDS, mergers_words.STATE_WORDS]
 csrf = CSRFProtect()
 
 

@@ -33,6 +33,7 @@ AREAS = [
     "inspections",
     "honours",
     "exchange",
+    "mergers",
     "copies",
     "admin",
 ]
@@ -141,6 +142,7 @@ LAYERS |= {
     "demo_notices": LAYERS["demo"],
 }
 LAYERS |= {"demo_honours": LAYERS["demo"]}
+LAYERS |= {"demo_mergers": LAYERS["demo"]}
 LAYERS |= {"reports": LAYERS["routes"], "reports_desk": LAYERS["routes"]}
 # Secret addresses, and the calendars and the screen that they open.
 LAYERS |= {

@@ -20,7 +20,14 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import joinedload
 
 from blueprints.admin import actions as office
-from blueprints.admin import demo_disputes, demo_exchange, demo_honours, demo_notices, demo_supplements
+from blueprints.admin import (
+    demo_disputes,
+    demo_exchange,
+    demo_honours,
+    demo_mergers,
+    demo_notices,
+    demo_supplements,
+)
 from blueprints.certificates import batches, keys
 from blueprints.certificates.queries import Span
 from blueprints.claims import actions as claims
@@ -34,6 +41,7 @@ from blueprints.inspections import actions as spot_checks
 from blueprints.inspections import queries as checked
 from blueprints.inspections import upkeep as inspections
 from blueprints.inspections.models import Finding
+from blueprints.mergers import upkeep as mergers
 from blueprints.messages import actions as messages
 from blueprints.organizations import actions as organizations
 from blueprints.organizations import queries as places
@@ -122,6 +130,7 @@ def fill(*, password_hash: str, now: datetime) -> None:
     play.go_on()
     _try_alone(now)
     inspections.look(now)
+    mergers.look(now)
     _check_some(now)
 
 
@@ -853,6 +862,7 @@ def _add_loose_ends(play: Play, story: dict[str, Any]) -> None:
     demo_disputes.play(shown)
     demo_supplements.play(shown)
     demo_honours.play(shown, play.homes["nanhu"].id)
+    demo_mergers.play(play.at, play.now, play.volunteers, play.actors)
     whole = Span(play.now.date().replace(month=1, day=1), play.now.date(), None, home.id)
     play.at(play.now - 3 * HOUR, lambda now: batches.prepare(whole, [], clerk, now=now))
     for kind in (LinkKind.STATION, LinkKind.WALL):

@@ -83,7 +83,7 @@ def _entries() -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
         (_("Certificates"), "/desk/certificates", "printer", waiting.certificates, (CLERK, CONFIRMER)),
         (_("Imports"), "/desk/imports", "plus", 0, tuple(Role)),
         (_("Hand-over"), "/desk/hand-overs", "arrow", 0, (ADMINISTRATOR,)),
-        (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
+        *_registrations(waiting),
         (_("Screen and calendar"), "/desk/screens", "calendar", 0, (CLERK,)),
         (_("People"), "/desk/people", "people", 0, (CLERK, ADMINISTRATOR)),
         (_("Organizations"), "/desk/organizations", "home", 0, (ADMINISTRATOR,)),
@@ -99,6 +99,14 @@ def _below(risks: int) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
     return [
         (_("Overdue"), "/desk/overdue", "clock", 0, LOOKERS),
         (_("Risk queue"), "/desk/risks", "warning", risks, LOOKERS),
+    ]
+
+
+def _registrations(waiting: queries.Waiting) -> list[tuple[str, str, str, int, tuple[Role, ...]]]:
+    """What an administrator decides about registrations."""
+    return [
+        (_("Registrations"), "/desk/registrations", "record", waiting.registrations, (ADMINISTRATOR,)),
+        (_("Registered twice"), "/desk/duplicates", "people", waiting.mergers, (ADMINISTRATOR,)),
     ]
 
 

@@ -303,9 +303,10 @@ def _rule(words: str, query: str) -> Check:
 
 
 SAMPLE = """
-    SELECT e.volunteer_id, a.claimed_at IS NOT NULL AS counts, sum(e.minutes) FROM ledger_entry e
-    JOIN volunteer v ON v.id = e.volunteer_id JOIN account a ON a.id = v.account_id
-    GROUP BY e.volunteer_id, a.claimed_at ORDER BY counts, e.volunteer_id LIMIT 200"""
+    SELECT p.id, a.claimed_at IS NOT NULL AS counts, sum(e.minutes) FROM ledger_entry e
+    JOIN volunteer v ON v.id = e.volunteer_id JOIN volunteer p ON p.id = coalesce(v.merged_into_id, v.id)
+    JOIN account a ON a.id = p.account_id
+    GROUP BY p.id, a.claimed_at ORDER BY counts, p.id LIMIT 200"""
 
 
 def totals(_installation: Installation) -> Finding:

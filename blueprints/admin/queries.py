@@ -30,6 +30,7 @@ from blueprints.inspections import overdue
 from blueprints.inspections import queries as inspections
 from blueprints.inspections.actions import LOOKERS
 from blueprints.inspections.models import CheckRequest, CheckState, FlagState, RiskFlag, SpotCheck
+from blueprints.mergers import queries as mergers
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Division, Limit, Organization, Setting
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
@@ -47,6 +48,7 @@ from core.db import db
 from core.workdays import CalendarDay
 
 ADULT = 18
+OVER = (VolunteerState.RESIGNED, VolunteerState.MERGED)
 MOST_COUNTED = 100  # a tab says "99+" from there on, so that counting stays cheap
 PAGE = 30
 
@@ -91,6 +93,7 @@ class Waiting:
     supplements: int = 0
     notice_objections: int = 0
     honours: int = 0
+    mergers: int = 0
     overdue: int = 0  # below; only where the page asks for it
 
 
@@ -115,6 +118,7 @@ def waiting(actor: Actor, span: overdue.Span | None = None) -> Waiting:
         _supplements(actor),
         noticed.waiting(actor.reach(Role.CONFIRMER)).order_by(None).with_only_columns(Objection.id),
         honours.waiting(actor, clock.now()).order_by(None).with_only_columns(Nomination.id),
+        mergers.to_decide(actor),
     )
     below = (overdue.ids(actor.reach(*LOOKERS), span),) if span else ()
     counts = [_capped(rows) for rows in (entries, _people(actor), *others, *below)]
@@ -474,7 +478,7 @@ def doubles(volunteers: Sequence[Volunteer]) -> set[int]:
         .join(Volunteer.account)
         .join(other, (other.birth_date == Volunteer.birth_date) & (other.id != Volunteer.id))
         .join(name, (name.id == other.account_id) & (name.name == Account.name))
-        .where(Volunteer.id.in_([v.id for v in volunteers]), other.state != VolunteerState.RESIGNED)
+        .where(Volunteer.id.in_([v.id for v in volunteers]), other.state.not_in(OVER))
         .where(tuple_(name.name, other.birth_date).in_(pairs))
     )
     return set(db.session.scalars(alike.distinct()))

@@ -28,6 +28,7 @@ from blueprints.inspections import upkeep as inspections
 from blueprints.jobs import upkeep as tasks_upkeep
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk import queries as kiosk_queries
+from blueprints.mergers import upkeep as mergers
 from blueprints.public_notices import upkeep as noticed
 from blueprints.records import seals
 from blueprints.records import upkeep as entries
@@ -130,8 +131,9 @@ def keep_places(*, now: datetime) -> int:
 
 
 def look_for_risks(*, now: datetime) -> int:
-    """Look at what is new for the level above, a batch a round; returns how many flags were raised."""
-    return sum(_keep(is_due, act, now) for is_due, act in inspections.STEPS)
+    """Look at what is new for the level above, a batch a round; returns how many flags were raised and pairs of
+    registrations found."""
+    return sum(_keep(is_due, act, now) for steps in (inspections, mergers) for is_due, act in steps.STEPS)
 
 
 def _keep(is_due: Callable[[datetime], bool], act: Callable[[datetime], int], now: datetime) -> int:

@@ -28,6 +28,7 @@ from blueprints.messages.models import NoticeKind
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Category
 from blueprints.records import corrections
+from blueprints.records import queries as records
 from core import audit, clock, masks, vault
 from core.actor import Actor, Role
 from core.db import db, lock
@@ -230,7 +231,7 @@ def _issued(made: Certificate, draft: Draft, actor: Actor | None, now: datetime)
 def _supersede(made: Certificate, now: datetime) -> None:
     """Older papers of the same kind, span and organization are told to be replaced."""
     alike = select(Certificate).where(
-        Certificate.volunteer_id == made.volunteer_id,
+        records.of_person(Certificate, made.volunteer_id),
         Certificate.kind == made.kind,
         Certificate.from_on == made.from_on,
         Certificate.until_on == made.until_on,
@@ -311,7 +312,7 @@ def _require_decider(asked: Certificate, actor: Actor, *roles: Role) -> None:
     organization = db.session.get_one(Organization, asked.organization_id)
     if not any(actor.may(role, organization.path) for role in roles):
         raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
-    if actor.volunteer_id == asked.volunteer_id:
+    if people.is_theirs(asked.volunteer_id, actor.volunteer_id):
         raise Refusal(_("This is your own certificate, so others decide on it."))
 
 
@@ -348,12 +349,12 @@ identity.ON_LEAVE.append(_forget)
 
 
 def _tell(certificate: Certificate, kind: NoticeKind, now: datetime, **values: str) -> None:
-    owner = db.session.get_one(Volunteer, certificate.volunteer_id).account_id
+    owner = people.account_of(certificate.volunteer_id)
     tell(owner, kind, now=now, path=f"/me/certificates/{certificate.id}", number=certificate.number, **values)
 
 
 def _trace(what: str, certificate: Certificate, actor: Actor | None, now: datetime) -> None:
-    owner = db.session.get_one(Volunteer, certificate.volunteer_id).account_id
+    owner = people.account_of(certificate.volunteer_id)
     audit.note(
         what,
         certificate,

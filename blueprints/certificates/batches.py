@@ -12,7 +12,7 @@ from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.certificates import actions, queries
 from blueprints.certificates.models import (
@@ -88,19 +88,23 @@ def recording(paths: Iterable[str]) -> list[Organization]:
 
 
 def _served(span: Span) -> ColumnElement[bool]:
-    rows = select(LedgerEntry.id).where(
-        LedgerEntry.volunteer_id == Volunteer.id,
+    rows = _entries().where(
         LedgerEntry.organization_id == span.organization_id,
         LedgerEntry.served_on.between(span.from_on, span.until_on),
     )
     return (rows.where(LedgerEntry.category == span.category) if span.category else rows).exists()
 
 
+def _entries() -> Select[int]:
+    """What the ledger says of each person of a question, and of the registrations that were merged into theirs."""
+    whose = aliased(Volunteer)
+    rows = select(LedgerEntry.id).join(whose, whose.id == LedgerEntry.volunteer_id)
+    return rows.where(people.belongs(whose, Volunteer.id))
+
+
 def _known(organization: Organization) -> ColumnElement[bool]:
     """People whom the organization knows: it recorded something of them, or they are registered with it or below."""
-    recorded = select(LedgerEntry.id).where(
-        LedgerEntry.volunteer_id == Volunteer.id, LedgerEntry.organization_id == organization.id
-    )
+    recorded = _entries().where(LedgerEntry.organization_id == organization.id)
     here = select(Organization.id).where(organizations.under([organization.path]))
     return or_(recorded.exists(), Volunteer.registered_with_id.in_(here))
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.certificates.models import WAITS, Certificate, CertificateRow, CertificateState
 from blueprints.claims.models import EvidenceClass
+from blueprints.identity import queries as people
 from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -69,7 +70,7 @@ def lines(volunteer_id: int, span: Span) -> list[Line]:
 def _worth(volunteer_id: int, span: Span) -> Subquery:
     """What each entry of the period counts, and the last thing the ledger says of it."""
     total, last = func.sum(LedgerEntry.minutes).label("minutes"), func.max(LedgerEntry.id).label("last")
-    mine = select(LedgerEntry.record_id, total, last).where(LedgerEntry.volunteer_id == volunteer_id)
+    mine = select(LedgerEntry.record_id, total, last).where(records.of_person(LedgerEntry, volunteer_id))
     period = mine.where(LedgerEntry.served_on.between(span.from_on, span.until_on))
     return period.group_by(LedgerEntry.record_id).subquery()
 
@@ -84,7 +85,7 @@ def _narrowed(found: Select[Any], span: Span) -> Select[Any]:
 
 def recorded_by(volunteer_id: int) -> list[Organization]:
     """The organizations that recorded something of this person."""
-    mine = select(LedgerEntry.organization_id).where(LedgerEntry.volunteer_id == volunteer_id)
+    mine = select(LedgerEntry.organization_id).where(records.of_person(LedgerEntry, volunteer_id))
     return list(db.session.scalars(select(Organization).where(Organization.id.in_(mine)).order_by(Organization.id)))
 
 
@@ -92,14 +93,19 @@ def recorded_by(volunteer_id: int) -> list[Organization]:
 
 
 def of_volunteer(volunteer_id: int) -> list[Certificate]:
-    """All certificates of a person, the newest first."""
-    mine = select(Certificate).where(Certificate.volunteer_id == volunteer_id).order_by(Certificate.id.desc())
-    return list(db.session.scalars(mine.limit(100).options(joinedload(Certificate.organization))))
+    """All certificates of a person, the newest first; those of a registration that was merged into theirs, too."""
+    mine = select(Certificate).where(records.of_person(Certificate, volunteer_id))
+    return list(
+        db.session.scalars(
+            mine.order_by(Certificate.id.desc()).limit(100).options(joinedload(Certificate.organization))
+        )
+    )
 
 
 def own(certificate_id: int, volunteer_id: int) -> Certificate | None:
     mine = select(Certificate).options(joinedload(Certificate.organization))
-    return db.session.scalar(mine.where(Certificate.id == certificate_id, Certificate.volunteer_id == volunteer_id))
+    theirs = records.of_person(Certificate, volunteer_id)
+    return db.session.scalar(mine.where(Certificate.id == certificate_id, theirs))
 
 
 def _whole() -> Select[Certificate]:
@@ -241,10 +247,12 @@ def _told(one: Certificate, sums: Sequence[tuple[str, EvidenceClass, int]], chan
 
 def holding(record_id: int) -> list[tuple[Certificate, int]]:
     """Valid certificates that hold this entry, each with the account of its holder."""
+    named = aliased(Volunteer)
     found = (
         select(Certificate, Account.id)
         .join(CertificateRow, CertificateRow.certificate_id == Certificate.id)
-        .join(Volunteer, Volunteer.id == Certificate.volunteer_id)
+        .join(named, named.id == Certificate.volunteer_id)
+        .join(Volunteer, Volunteer.id == people.person_of(named))
         .join(Account, Account.id == Volunteer.account_id)
         .where(CertificateRow.record_id == record_id, Certificate.state == CertificateState.ISSUED)
     )

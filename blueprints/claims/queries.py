@@ -273,6 +273,7 @@ def _not_active(volunteer: Volunteer) -> str | None:
         VolunteerState.RETURNED: _("Your registration was returned. Please correct it on your page and send it again."),
         VolunteerState.REJECTED: _("Your registration was not approved. The reason stands on your page."),
         VolunteerState.RESIGNED: _("You have left. To serve again, please register again."),
+        VolunteerState.MERGED: _("This registration was merged into another one of yours. Please sign in with that."),
     }
     return sentences.get(volunteer.state)
 

@@ -122,7 +122,7 @@ def files(person: Person) -> list[tuple[str, Any, int]]:
     """What lies beside the tables, as it is: where in the copy, and the column and row of its content."""
     papers = select(CertificateFile.id, Certificate.number)
     papers = papers.join(Certificate, Certificate.id == CertificateFile.certificate_id)
-    papers = papers.where(Certificate.volunteer_id == person.volunteer_id).order_by(CertificateFile.id)
+    papers = papers.where(Certificate.volunteer_id.in_(person.registrations)).order_by(CertificateFile.id)
     proofs = select(Proof.id, Proof.content_type).where(Proof.dispute_id.in_(person.disputes))
     proofs = proofs.where(Proof.content.is_not(None)).order_by(Proof.id)
     found = [(f"certificates/{number}.pdf", CertificateFile.content, id) for id, number in db.session.execute(papers)]

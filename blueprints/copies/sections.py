@@ -25,6 +25,7 @@ from blueprints.claims.models import (
 from blueprints.disputes.models import Dispute, Proof, Step
 from blueprints.exchange.models import HandoverItem, HandoverKind, ImportRow
 from blueprints.honours.models import Doubt, Honour, Nomination, NominationSheet, Revocation
+from blueprints.identity import queries as people
 from blueprints.identity.models import (
     Account,
     Consent,
@@ -40,6 +41,7 @@ from blueprints.identity.models import (
 )
 from blueprints.jobs.models import Job
 from blueprints.kiosk.models import Card, Flag, Origin, Pin, Sighting
+from blueprints.mergers.models import Merger
 from blueprints.messages.models import Delivery, Notice, Preference, PushSubscription
 from blueprints.posts.models import Post, Shift
 from blueprints.public_notices.models import Objection
@@ -67,8 +69,19 @@ class Person:
     volunteer_id: int  # 0 for somebody who is none
 
     @property
+    def registrations(self) -> Select[int]:
+        """Their registration, and those that were merged into it."""
+        return people.one_person(self.volunteer_id)
+
+    @property
+    def accounts(self) -> Select[int]:
+        """Their account, and those of the registrations that were merged."""
+        merged = select(Volunteer.account_id).where(Volunteer.id.in_(self.registrations))
+        return select(Account.id).where(or_(Account.id == self.account_id, Account.id.in_(merged)))
+
+    @property
     def claims(self) -> Select[int]:
-        return select(Claim.id).where(Claim.volunteer_id == self.volunteer_id)
+        return select(Claim.id).where(Claim.volunteer_id.in_(self.registrations))
 
     @property
     def punches(self) -> Select[int]:
@@ -76,7 +89,7 @@ class Person:
 
     @property
     def records(self) -> Select[int]:
-        return select(ServiceRecord.id).where(ServiceRecord.volunteer_id == self.volunteer_id)
+        return select(ServiceRecord.id).where(ServiceRecord.volunteer_id.in_(self.registrations))
 
     @property
     def corrections(self) -> Select[int]:
@@ -88,11 +101,11 @@ class Person:
 
     @property
     def supplements(self) -> Select[int]:
-        return select(Supplement.id).where(Supplement.volunteer_id == self.volunteer_id)
+        return select(Supplement.id).where(Supplement.volunteer_id.in_(self.registrations))
 
     @property
     def certificates(self) -> Select[int]:
-        return select(Certificate.id).where(Certificate.volunteer_id == self.volunteer_id)
+        return select(Certificate.id).where(Certificate.volunteer_id.in_(self.registrations))
 
     @property
     def nominations(self) -> Select[int]:
@@ -122,11 +135,11 @@ class Section:
 
 
 def _account(column: Any) -> Whose:
-    return lambda person: column == person.account_id
+    return lambda person: column.in_(person.accounts)
 
 
 def _volunteer(column: Any) -> Whose:
-    return lambda person: column == person.volunteer_id
+    return lambda person: column.in_(person.registrations)
 
 
 def _on_shift(found: Select[Any]) -> Select[Any]:
@@ -223,7 +236,7 @@ SECTIONS: tuple[Section, ...] = (
         lambda person: or_(
             Handover.claim_id.in_(person.claims),
             Handover.taken_id.in_(person.claims),
-            Handover.asked_id == person.volunteer_id,
+            Handover.asked_id.in_(person.registrations),
         ),
         printed=("state", "audience", "created_at", "ended_at"),
     ),
@@ -302,7 +315,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         lazy("Objections to public notices"),
         Objection,
-        lambda person: Objection.by_id == person.account_id,  # what others say of one's entries is between them
+        lambda person: Objection.by_id.in_(person.accounts),  # what others say of one's entries is between them
         hidden=("code_hash", "name_sealed", "phone_sealed", "phone_of_id"),  # of people without an account
         printed=("at", "words", "state", "answer"),
     ),
@@ -353,6 +366,12 @@ SECTIONS: tuple[Section, ...] = (
         lambda person: CertificateFile.certificate_id.in_(person.certificates),
         hidden=("content",),  # each lies beside as a PDF
     ),
+    Section(
+        lazy("Registrations that became one"),
+        Merger,
+        lambda person: or_(Merger.away_id.in_(person.registrations), Merger.keep_id.in_(person.registrations)),
+        printed=("away_id", "keep_id", "state", "asked_at", "decided_at"),
+    ),
     Section(lazy("Lists for certificates"), BatchMember, _volunteer(BatchMember.volunteer_id)),
     Section(
         lazy("Honours I was proposed for"),
@@ -384,7 +403,7 @@ SECTIONS: tuple[Section, ...] = (
         lazy("What was handed over to the national system"),
         HandoverItem,
         lambda person: or_(
-            (HandoverItem.kind == HandoverKind.VOLUNTEERS) & (HandoverItem.subject_id == person.volunteer_id),
+            (HandoverItem.kind == HandoverKind.VOLUNTEERS) & HandoverItem.subject_id.in_(person.registrations),
             (HandoverItem.kind == HandoverKind.SERVICE) & HandoverItem.subject_id.in_(person.records),
         ),
         hidden=("fingerprint",),
@@ -395,7 +414,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         lazy("Messages on their way"),
         Delivery,
-        lambda person: Delivery.notice_id.in_(select(Notice.id).where(Notice.account_id == person.account_id)),
+        lambda person: Delivery.notice_id.in_(select(Notice.id).where(Notice.account_id.in_(person.accounts))),
         hidden=("error", "taken_until", "bulletin_id"),
     ),
     Section(lazy("How I am told"), Preference, _account(Preference.account_id)),
@@ -422,7 +441,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         lazy("Refused attempts"),
         RefusedAttempt,
-        lambda person: or_(RefusedAttempt.about_id == person.account_id, RefusedAttempt.actor_id == person.account_id),
+        lambda person: or_(RefusedAttempt.about_id.in_(person.accounts), RefusedAttempt.actor_id.in_(person.accounts)),
     ),
 )
 
@@ -449,6 +468,7 @@ LEFT_OUT: dict[str, Any] = dict.fromkeys(
     OTHERS_WORK,
 ) | {
     "identity_report": lazy("Reports of registrations belong to whoever made them, and are followed by their code."),
+    "likeness": lazy("That two registrations look alike is a reason to look; you are told before anything is done."),
     **dict.fromkeys(("risk_flag", "risk_row", "spot_check", "check_item", "check_answer"), CHECKS),
     "newcomer": lazy("Whom a file registers is nobody here before the whole file is in."),
     "evidence": lazy("Photos of sheets show other people, too; the station shows you yours."),

@@ -24,8 +24,9 @@ from blueprints.disputes.models import (
 )
 from blueprints.disputes.queries import Case
 from blueprints.identity import actions as identity
+from blueprints.identity import queries as identities
 from blueprints.identity.actions import Departure
-from blueprints.identity.models import Leaving, Volunteer
+from blueprints.identity.models import Leaving
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
@@ -58,7 +59,7 @@ def file(
 ) -> Dispute:
     """Say that an entry is not mine, or not right. `minutes` is what would be right; nobody has to know it."""
     record = lock(ServiceRecord, record_id)
-    if record.volunteer_id != actor.volunteer_id:
+    if not identities.is_theirs(record.volunteer_id, actor.volunteer_id):
         raise Refusal(_("Only the person whose entry this is can dispute it."))
     _refuse_pointless(record, kind, clock.today(now))
     if kind is DisputeKind.WRONG:
@@ -392,7 +393,7 @@ def _values(record: ServiceRecord) -> dict[str, Any]:
 def _trace(
     what: str, dispute: Dispute, record: ServiceRecord, actor: Actor, now: datetime, **details: str | int
 ) -> None:
-    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    owner = identities.account_of(record.volunteer_id)
     audit.note(
         what,
         dispute,

@@ -197,7 +197,7 @@ def _entries(volunteer_id: int) -> list[Entry]:
         select(ServiceRecord, records.worth_of_record(), by.name, func.coalesce(confirmer.name, ""))
         .join(by, by.id == ServiceRecord.handed_in_by_id)
         .outerjoin(confirmer, confirmer.id == ServiceRecord.confirmed_by_id)
-        .where(ServiceRecord.volunteer_id == volunteer_id)
+        .where(records.of_person(ServiceRecord, volunteer_id))
         .order_by(ServiceRecord.served_on.desc(), ServiceRecord.id.desc())
         .limit(MOST_ENTRIES)
         .options(joinedload(ServiceRecord.organization, innerjoin=True))
@@ -209,7 +209,7 @@ def involved(volunteer_id: int, among: Sequence[int]) -> set[int]:
     """Everybody who had a hand in the registration or its entries, and second accounts of its own `among` these."""
     volunteer = db.session.get_one(Volunteer, volunteer_id)
     account = db.session.get_one(Account, volunteer.account_id)
-    mine = list(db.session.scalars(select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id)))
+    mine = list(db.session.scalars(records.own(volunteer_id)))
     behind = {who for accounts in stands_behind(mine).values() for who in accounts}
     hands = {account.id, account.created_by_id or 0, volunteer.decided_by_id or 0}
     return hands | behind | identity.same_people([account.id], among).get(account.id, set())
@@ -244,7 +244,7 @@ def administrators_of(organization: Organization) -> set[int]:
 def standing_entries(volunteer_id: int) -> list[int]:
     """The entries of a person that wait or count, in the order of their ids."""
     counts = select(func.sum(LedgerEntry.minutes)).where(LedgerEntry.record_id == ServiceRecord.id).scalar_subquery()
-    mine = select(ServiceRecord.id).where(ServiceRecord.volunteer_id == volunteer_id)
+    mine = select(ServiceRecord.id).where(records.of_person(ServiceRecord, volunteer_id))
     standing = (ServiceRecord.state.not_in(("effective", "returned"))) | (counts > 0)
     return list(db.session.scalars(mine.where(standing).order_by(ServiceRecord.id)))
 

@@ -18,6 +18,7 @@ from blueprints.exchange.models import (
     HandoverState,
     ItemState,
 )
+from blueprints.identity import queries as people
 from blueprints.identity.models import Account, Consent, Purpose, Volunteer, VolunteerState
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -29,6 +30,7 @@ from core.db import db
 
 PAGE = 20
 K = HandoverKind
+RECORDED_AS = "recorded_as"  # the number and name of a registration that was merged since; written nowhere
 HOUR = 60
 
 
@@ -84,8 +86,10 @@ def count(kind: HandoverKind, path: str) -> int:
 
 
 def fingerprint(values: dict[str, Any]) -> str:
-    """What tells whether a row says something else than what was sent; ID numbers and the mark of change apart."""
-    told = [f"{name}={values[name]}" for name in sorted(values) if name not in ("id_number", "change")]
+    """What tells whether a row says something else than what was sent; ID numbers and the mark of change apart, and
+    as whose it stands: two registrations that were merged change nothing about an entry."""
+    said = values | values.get(RECORDED_AS, {})
+    told = [f"{name}={said[name]}" for name in sorted(said) if name not in ("id_number", "change", RECORDED_AS)]
     return vault.digest("\x1f".join(told))
 
 
@@ -145,13 +149,20 @@ def _projects(path: str) -> tuple[Any, Any, Any]:
 
 
 def _service(path: str) -> tuple[Any, Any, Any]:
-    """Entries that count, as they count today: the sum of what the ledger says of each (only effective minutes)."""
+    """Entries that count, as they count today: the sum of what the ledger says of each (only effective minutes).
+
+    Those of a registration that was merged go out as the person's; that they do is no change that is sent for itself.
+    """
     counts = select(func.coalesce(func.sum(LedgerEntry.minutes), 0)).where(LedgerEntry.record_id == ServiceRecord.id)
     r = ServiceRecord
     told = (Volunteer.number, Account.name, r.title, r.category, r.started_at, r.ended_at, counts.scalar_subquery())
+    then, named = aliased(Volunteer), aliased(Account)  # as whom it was recorded
+    more = (r.content, r.place, Organization.name, r.responsible_name, r.evidence, Volunteer.id_sealed)
     query = (
-        select(r.id, *told, r.content, r.place, Organization.name, r.responsible_name, r.evidence, Volunteer.id_sealed)
-        .join(Volunteer, Volunteer.id == r.volunteer_id)
+        select(r.id, *told, *more, then.merged_into_id, then.number, named.name)
+        .join(then, then.id == r.volunteer_id)
+        .join(named, named.id == then.account_id)
+        .join(Volunteer, Volunteer.id == people.person_of(then))
         .join(Account, Account.id == Volunteer.account_id)
         .join(Organization, Organization.id == r.organization_id)
         .where(organizations.under([path]), r.state == RecordState.EFFECTIVE)
@@ -181,7 +192,7 @@ def _told_service(row: Any) -> dict[str, Any]:
         "responsible": responsible,
         "evidence": str(evidence),
         "id_sealed": row[13],
-    }
+    } | ({RECORDED_AS: {"number": row[15], "name": row[16]}} if row[14] else {})
 
 
 _QUERIES = {K.VOLUNTEERS: _volunteers, K.ORGANIZATIONS: _organizations, K.PROJECTS: _projects, K.SERVICE: _service}

@@ -67,7 +67,7 @@ class Case:
     def _bar(self) -> Bar | None:
         if not self.actor.may(Role.ADMINISTRATOR, self._organization.path):
             return Bar.NO_ROLE
-        return Bar.OWNER if self.actor.volunteer_id == self.nomination.volunteer_id else None
+        return Bar.OWNER if people.is_theirs(self.nomination.volunteer_id, self.actor.volunteer_id) else None
 
     @property
     def _organization(self) -> Organization:

@@ -100,11 +100,14 @@ def _facts(ids: list[int], honour: Honour, now: datetime) -> Any:
         .where(organizations.under([honour.organization.path]))
         .group_by(Claim.volunteer_id)
     )
+    whose = aliased(Volunteer)  # one of their registrations
+    person = identity.person_of(whose)
     disputed = (
-        select(ServiceRecord.volunteer_id, literal(DISPUTED), func.count(ServiceRecord.id), literal(0))
-        .where(ServiceRecord.volunteer_id.in_(ids), ServiceRecord.served_on.between(honour.first, honour.last))
-        .where(records.is_disputed())
-        .group_by(ServiceRecord.volunteer_id)
+        select(person, literal(DISPUTED), func.count(ServiceRecord.id), literal(0))
+        .join(whose, whose.id == ServiceRecord.volunteer_id)
+        .where(person.in_(ids), whose.id.in_(ids) | whose.merged_into_id.in_(ids))
+        .where(ServiceRecord.served_on.between(honour.first, honour.last), records.is_disputed())
+        .group_by(person)
     )
     return union_all(records.counted_between(ids, honour.first, honour.last), missed, disputed)
 
@@ -134,11 +137,13 @@ def _open_flags(paths: Sequence[str]) -> ColumnElement[int]:
     """How many risk flags rest on entries of a person in the period, as far as whoever asks looks at such flags; within
     a question for nominations and their honours."""
     looked_at = select(Organization.id).where(inspections.above(paths)).correlate(None)
+    whose = aliased(Volunteer)
     rests = (
         select(func.count(func.distinct(RiskFlag.id)))
         .join(RiskRow, RiskRow.flag_id == RiskFlag.id)
         .join(ServiceRecord, ServiceRecord.id == RiskRow.record_id)
-        .where(ServiceRecord.volunteer_id == Nomination.volunteer_id, RiskFlag.state != FlagState.LOOKED_AT)
+        .join(whose, whose.id == ServiceRecord.volunteer_id)
+        .where(identity.belongs(whose, Nomination.volunteer_id), RiskFlag.state != FlagState.LOOKED_AT)
         .where(ServiceRecord.served_on.between(Honour.first, Honour.last))
         .where(RiskFlag.organization_id.in_(looked_at))
     )
@@ -369,13 +374,13 @@ def refused_on(nomination_id: int) -> list[Refused]:
 
 def of_volunteer(volunteer_id: int, number: int) -> tuple[list[Nomination], bool]:
     """The nominations of a person, the newest first, a page of them, and whether there are more."""
-    mine = select(Nomination).where(Nomination.volunteer_id == volunteer_id).order_by(Nomination.id.desc())
+    mine = select(Nomination).where(records.of_person(Nomination, volunteer_id)).order_by(Nomination.id.desc())
     found = list(db.session.scalars(mine.options(*WHOLE).offset((number - 1) * PAGE).limit(PAGE + 1)))
     return found[:PAGE], len(found) > PAGE
 
 
 def own(nomination_id: int, volunteer_id: int) -> Nomination | None:
-    mine = select(Nomination).where(Nomination.id == nomination_id, Nomination.volunteer_id == volunteer_id)
+    mine = select(Nomination).where(Nomination.id == nomination_id, records.of_person(Nomination, volunteer_id))
     return db.session.scalar(mine.options(*WHOLE))
 
 
@@ -433,7 +438,8 @@ def due(now: datetime, most: int = 500) -> list[int]:
 def resting_on(record: ServiceRecord) -> list[Nomination]:
     """Nominations that were approved by what the person served in a period in which this entry lies."""
     rests = select(Nomination).join(Honour, Honour.id == Nomination.honour_id)
-    mine = rests.where(Nomination.volunteer_id == record.volunteer_id, Honour.first <= record.served_on)
+    registrations = {record.volunteer_id, identity.person(record.volunteer_id)}  # an honour may rest on either
+    mine = rests.where(Nomination.volunteer_id.in_(registrations), Honour.first <= record.served_on)
     after = mine.where(Honour.last >= record.served_on, Nomination.approved_at.is_not(None))
     approved = after.where(Nomination.state.in_((NominationState.NOTICE, NominationState.GRANTED)))
     return list(db.session.scalars(approved.options(*WHOLE)))

@@ -532,7 +532,8 @@ def _require_new_phone(account: Account, new_phone: str | None) -> None:
         raise Refusal(_("Please enter the new phone number."), "new_phone")
     if new_phone == account.phone:
         raise Refusal(_("This is the number the account has now. Please enter the new one."), "new_phone")
-    if db.session.scalar(select(Account.id).where(Account.phone == new_phone)):
+    holder = db.session.scalar(select(Account.id).where(Account.phone == new_phone))
+    if holder and not queries.was_merged_into(holder, account.id):
         raise Refusal(_("The new number has an account of its own. That one must be closed first."), "new_phone")
 
 
@@ -639,6 +640,9 @@ def change_phone(slip_id: int, *, now: datetime) -> Account:
     """Move the account to the phone number on the slip."""
     slip, account = use_slip(slip_id, SlipPurpose.PHONE, now)
     _require_new_phone(account, slip.new_phone)
+    db.session.execute(
+        update(Account).where(Account.phone == slip.new_phone).values(phone=None)
+    )  # a merged one of theirs
     account.phone = slip.new_phone
     _flush_or(_taken())
     audit.note("phone changed", account, actor_id=account.id, now=now, about_id=account.id)
@@ -670,6 +674,27 @@ def void(account_id: int, actor: Actor, *, now: datetime) -> None:
     audit.note("account voided", account, actor_id=actor.account_id, now=now, about_id=account_id)
 
 
+def merge(away_id: int, keep_id: int, actor: Actor, *, now: datetime) -> None:
+    """Let one registration of a person go on as the other, and close its account: whoever signs in there with its
+    phone and password is told which one to use. Nothing that was recorded is touched.
+
+    Whoever calls this has judged who may, has both locked, and has written down that two people agreed.
+    """
+    away = db.session.get_one(Volunteer, away_id)
+    if VolunteerState.MERGED not in NEXT_STATES[away.state]:
+        raise Refusal(_("This registration is over, so there is nothing to merge."))
+    account = db.session.get_one(Account, away.account_id)
+    known = account.phone, account.password_hash
+    for release in reversed(ON_LEAVE):
+        release(Departure(account.id, away_id, Leaving.KEEP, now))
+    away.state, away.merged_into_id, away.branch_id = VolunteerState.MERGED, keep_id, None
+    _drop_id_number(away)
+    _close(account, Leaving.KEEP, now)
+    account.phone, account.password_hash = known
+    db.session.flush()
+    audit.note("registration merged", away, actor_id=actor.account_id, now=now, about_id=account.id, into=keep_id)
+
+
 def erase_voided(account_id: int, *, now: datetime) -> None:
     """Let go of what a voided account says about its person."""
     account = _released(account_id, Leaving.ERASE, now)
@@ -679,6 +704,8 @@ def erase_voided(account_id: int, *, now: datetime) -> None:
 def _released(account_id: int, data: Leaving, now: datetime) -> Account:
     """The account, closed, once all areas have let go of it."""
     volunteer_id = db.session.scalar(select(Volunteer.id).where(Volunteer.account_id == account_id))
+    for other in queries.merged_into(volunteer_id) if volunteer_id else ():
+        _released(other.account_id, data, now)  # it was theirs, too
     departure = Departure(account_id, volunteer_id, data, now)
     for release in reversed(ON_LEAVE):  # from right to left, and before anything is locked: shifts come first
         release(departure)
@@ -711,7 +738,8 @@ def forget_second_step(account_id: int) -> None:
 
 
 def _resign(volunteer: Volunteer, data: Leaving) -> None:
-    volunteer.state = VolunteerState.RESIGNED
+    if volunteer.merged_into_id is None:
+        volunteer.state = VolunteerState.RESIGNED
     volunteer.branch_id = None
     _drop_id_number(volunteer)
     if data is Leaving.ERASE:

@@ -85,6 +85,7 @@ class VolunteerState(StrEnum):
     ACTIVE = "active"
     REJECTED = "rejected"
     RESIGNED = "resigned"
+    MERGED = "merged"  # another registration of the same person is the one that goes on
 
 
 # Who is registered may go on to these states and to no other.
@@ -94,11 +95,13 @@ NEXT_STATES: dict[VolunteerState, tuple[VolunteerState, ...]] = {
         VolunteerState.RETURNED,
         VolunteerState.REJECTED,
         VolunteerState.RESIGNED,
+        VolunteerState.MERGED,
     ),
-    VolunteerState.RETURNED: (VolunteerState.SUBMITTED, VolunteerState.RESIGNED),
-    VolunteerState.ACTIVE: (VolunteerState.RESIGNED,),
+    VolunteerState.RETURNED: (VolunteerState.SUBMITTED, VolunteerState.RESIGNED, VolunteerState.MERGED),
+    VolunteerState.ACTIVE: (VolunteerState.RESIGNED, VolunteerState.MERGED),
     VolunteerState.REJECTED: (VolunteerState.SUBMITTED, VolunteerState.RESIGNED),
     VolunteerState.RESIGNED: (),
+    VolunteerState.MERGED: (),
 }
 
 
@@ -111,6 +114,8 @@ class Volunteer(Base):
             "(id_hash IS NULL) = (id_sealed IS NULL) AND (id_hash IS NULL) = (id_last4 IS NULL)",
             name="id_number_is_kept_whole_or_not_at_all",
         ),
+        CheckConstraint("(state = 'merged') = (merged_into_id IS NOT NULL)", name="merged_ones_say_into_whom"),
+        CheckConstraint("merged_into_id <> id", name="nobody_is_merged_into_themself"),
         Index(
             "uq_volunteer_id_hash",
             "id_hash",
@@ -138,6 +143,7 @@ class Volunteer(Base):
     decided_at: Mapped[datetime | None]
     decided_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     decision_reason: Mapped[str] = mapped_column(String(200), default="")
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)  # guarded: for good
 
     account: Mapped[Account] = relationship(foreign_keys=[account_id], lazy="raise_on_sql")
     division: Mapped[Division | None] = relationship(lazy="raise_on_sql")
@@ -380,7 +386,7 @@ class Slip(Base):
     account_id: Mapped[int] = mapped_column(ForeignKey("account.id"), index=True)
     purpose: Mapped[SlipPurpose]
     code_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    new_phone: Mapped[str | None] = mapped_column(String(20))
+    new_phone: Mapped[str | None] = mapped_column(String(20), index=True)
     issued_by_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))  # None: sent by mail
     issued_at: Mapped[datetime]
     expires_at: Mapped[datetime]

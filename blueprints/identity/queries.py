@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, bindparam, case, func, literal, or_, select, type_coerce
-from sqlalchemy.orm import contains_eager, joinedload, selectinload
+from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
 
 from blueprints.identity.models import (
     ADULT,
@@ -142,6 +142,69 @@ def roles_that_ask(account_id: int) -> list[Role]:
         _grant.c.account_id == account_id, _grant.c.revoked_at.is_(None), _organization.c.closed_at.is_(None)
     )
     return sorted({role for role, own in db.session.execute(live) if _asks(role, own)})
+
+
+# --- several registrations of one person ----------------------------------------------------------------------
+# What is recorded of a registration that was merged counts as the person's into whose it was merged, and there alone.
+
+
+def belongs(registration: Any, volunteer_id: Any) -> ColumnElement[bool]:
+    """Whether this registration is that person's: their own, or one that was merged into it. One that was merged
+    itself is nobody's own any more, so that nothing counts twice. Within a larger question."""
+    own = (registration.id == volunteer_id) & registration.merged_into_id.is_(None)
+    return or_(own, registration.merged_into_id == volunteer_id)
+
+
+def one_person(volunteer_id: int) -> Select[int]:
+    """The ids of that person's registrations."""
+    each = aliased(Volunteer)
+    return select(each.id).where(belongs(each, volunteer_id))
+
+
+def person_of(registration: Any) -> ColumnElement[int]:
+    """The id of the registration that goes on, within a larger question."""
+    return func.coalesce(registration.merged_into_id, registration.id)
+
+
+def person(volunteer_id: int) -> int:
+    """The id of the registration as which this one goes on: its own, or the one that it was merged into."""
+    return db.session.get_one(Volunteer, volunteer_id).merged_into_id or volunteer_id
+
+
+def account_of(volunteer_id: int) -> int:
+    """The account of the person whose registration this is or was."""
+    return db.session.get_one(Volunteer, person(volunteer_id)).account_id
+
+
+def is_theirs(registration_id: int, volunteer_id: int | None) -> bool:
+    """Whether a registration is this person's, or was merged into theirs."""
+    return volunteer_id is not None and person(registration_id) == volunteer_id
+
+
+def merged_into(volunteer_id: int) -> list[Volunteer]:
+    """The registrations that were merged into this one."""
+    return list(db.session.scalars(select(Volunteer).where(Volunteer.merged_into_id == volunteer_id)))
+
+
+def merged_account(phone: str) -> tuple[Account, str] | None:
+    """An account that nobody uses any more because its registration was merged, and the phone of the one to use."""
+    old, kept, goes_on = aliased(Volunteer), aliased(Volunteer), aliased(Account)
+    found = (
+        select(Account, goes_on.phone)
+        .join(old, old.account_id == Account.id)
+        .join(kept, kept.id == old.merged_into_id)
+        .join(goes_on, goes_on.id == kept.account_id)
+        .where(Account.phone == phone, goes_on.closed_at.is_(None))
+    )
+    row = db.session.execute(found).first()
+    return (row[0], row[1] or "") if row else None
+
+
+def was_merged_into(account_id: int, other_id: int) -> bool:
+    """Whether the registration of the one account was merged into that of the other."""
+    kept = aliased(Volunteer)
+    found = select(Volunteer.id).join(kept, kept.id == Volunteer.merged_into_id)
+    return db.session.scalar(found.where(Volunteer.account_id == account_id, kept.account_id == other_id)) is not None
 
 
 def same_people(account_ids: Iterable[int], among: Collection[int]) -> dict[int, set[int]]:

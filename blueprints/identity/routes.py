@@ -72,15 +72,28 @@ def _signed_in(form: SignInForm) -> ResponseReturnValue:
     with reading():
         tries.require_calm(allowed, now=clock.now())
         account = queries.account_by_phone(form.phone.number)
-        account_id, kept = (account.id, account.password_hash) if account else (0, None)
+        merged = None if account else queries.merged_account(form.phone.number)
+        known = account or (merged[0] if merged else None)
+        account_id, kept = (known.id, known.password_hash) if known else (0, None)
         proof = factors.proof_of(account) if account and queries.second_factor(account_id) else ""
     wrong = _("Phone number or password is wrong. Please check both; a forgotten password can be set anew.")
     check_password(form.password.data, kept, allowed, Refusal(wrong))
+    if merged:
+        raise Refusal(_merged_words(merged[1]))
     if proof:
         ask_for_code(account_id, proof, form.next.data or "")
         return see_other(url_for("second_step.ask"))
     token = actions.sign_in(account_id, kept, address=address(), device=device(), now=clock.now())
     return let_in(account_id, token, form.next.data)
+
+
+def _merged_words(phone: str) -> str:
+    """Whoever knows the password of an account that was merged is told which one is theirs now."""
+    return _(
+        "This registration was merged into your other one. Please sign in with the phone number %(phone)s; all your "
+        "hours are there.",
+        phone=masks.phone(phone),
+    )
 
 
 @bp.post("/sign-out")

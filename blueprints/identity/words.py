@@ -29,6 +29,7 @@ WORDS: dict[StrEnum, Any] = {
     VolunteerState.ACTIVE: lazy("Registered"),
     VolunteerState.REJECTED: lazy("Not approved"),
     VolunteerState.RESIGNED: lazy("Left"),
+    VolunteerState.MERGED: lazy("Merged into another registration"),
     Skill.APPLIANCES: lazy("Repair of appliances"),
     Skill.HAIRCUT: lazy("Haircuts"),
     Skill.SEWING: lazy("Sewing and mending"),

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, union_all
 from sqlalchemy.orm import aliased, contains_eager, joinedload, selectinload
 
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.inspections.models import (
     CheckAnswer,
@@ -140,7 +141,11 @@ def taking_part(record_ids: Sequence[int] | Select[int]) -> set[int]:
     """Owners, recorders and judges of these entries, and whoever proposed or decided a correction that counts."""
     record = ServiceRecord
     parts = select(Volunteer.account_id, record.handed_in_by_id, record.confirmed_by_id, record.approved_by_id)
-    people = parts.join(Volunteer, Volunteer.id == record.volunteer_id).where(record.id.in_(record_ids))
+    named = aliased(Volunteer)
+    people = parts.join(named, named.id == record.volunteer_id).join(
+        Volunteer, Volunteer.id == identity.person_of(named)
+    )
+    people = people.where(record.id.in_(record_ids))
     touched = select(Recorder.account_id).where(Recorder.record_id.in_(record_ids))
     counts = (Correction.record_id.in_(record_ids), Correction.state == CorrectionState.APPROVED)
     corrected = (select(hand).where(*counts) for hand in (Correction.author_id, Correction.approver_id))

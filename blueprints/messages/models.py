@@ -82,6 +82,11 @@ class NoticeKind(StrEnum):
     REGISTRATION_DOUBTED = "registration_doubted"
     REGISTRATION_CLOSED = "registration_closed"
     REGISTRATION_KEPT = "registration_kept"  # what was doubted is not
+    REGISTRATION_MERGING = "registration_merging"
+    REGISTRATION_MERGED = "registration_merged"
+    REGISTRATION_STAYS = "registration_stays"
+    MERGER_WAITS = "merger_waits"
+    MERGER_DECLINED = "merger_declined"
     CERTIFICATE_ISSUED = "certificate_issued"
     CERTIFICATE_DECLINED = "certificate_declined"
     CERTIFICATE_REVOKED = "certificate_revoked"

@@ -55,6 +55,7 @@ _FIRST_WORDS = {
                 "account",
                 "guardian",
                 "skill",
+                "merger",
             ),
             *("pin", "card", "second", "recovery"),
         ),

@@ -196,6 +196,17 @@ SENTENCES: dict[NoticeKind, Any] = {
         "without your knowledge. If that is wrong, go to %(organization)s with your identity card, and quote "
         "%(number)s."
     ),
+    K.REGISTRATION_MERGING: lazy(
+        "It is proposed at %(organization)s that two registrations of yours become one: %(number)s goes on with the "
+        "hours of both, and the other account is closed. If one of them is not yours, please object on this page."
+    ),
+    K.REGISTRATION_MERGED: lazy(
+        "Your two registrations are one now: %(number)s goes on, and the hours of both count there. Please sign in "
+        "with its phone number from now on. If that is wrong, tell your district office."
+    ),
+    K.REGISTRATION_STAYS: lazy("Two registrations were not merged, and nothing has changed: %(reason)s"),
+    K.MERGER_WAITS: lazy("Two registrations shall become one. Please look at both and decide."),
+    K.MERGER_DECLINED: lazy("What you proposed about two registrations was not done: %(reason)s"),
     K.CERTIFICATE_ISSUED: lazy("Certificate %(number)s is issued. You can download and print it."),
     K.CERTIFICATE_DECLINED: lazy("The request for certificate %(number)s was declined: %(reason)s"),
     K.CERTIFICATE_REVOKED: lazy("Certificate %(number)s was taken back: %(reason)s"),

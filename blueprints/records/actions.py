@@ -14,6 +14,7 @@ from blueprints.claims import actions as claims
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim, EvidenceClass
 from blueprints.claims.queries import Attendance
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Volunteer, VolunteerState
 from blueprints.kiosk import actions as kiosk
 from blueprints.messages.actions import tell
@@ -485,7 +486,7 @@ def take_back(record_id: int, by_id: int, *, reason: str, now: datetime) -> Serv
         raise Refusal(_("“%(title)s” belongs to a shift, so a confirmer returns it.", title=record.title))
     record.returned_at, record.returned_by_id, record.reason = now, by_id, reason
     _move(record, RecordState.RETURNED, now)
-    person = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    person = identity.account_of(record.volunteer_id)
     told = {"organization_id": record.organization_id, "about_id": person}
     audit.note("taken back", record, actor_id=by_id, now=now, **told)
     _told(record, NoticeKind.RECORD_RETURNED, now, reason=reason)
@@ -493,7 +494,7 @@ def take_back(record_id: int, by_id: int, *, reason: str, now: datetime) -> Serv
 
 
 def _tell_whoever_handed_in(record: ServiceRecord, reason: str, now: datetime) -> None:
-    if record.handed_in_by_id == db.session.get_one(Volunteer, record.volunteer_id).account_id:
+    if record.handed_in_by_id == identity.account_of(record.volunteer_id):
         return  # who asked for it is told as its owner
     path = f"/desk/records/{record.id}"
     tell(record.handed_in_by_id, NoticeKind.RECORD_RETURNED, now=now, path=path, **_values(record), reason=reason)
@@ -537,7 +538,7 @@ def _move(record: ServiceRecord, state: RecordState, now: datetime) -> None:
 
 
 def _told(record: ServiceRecord, kind: NoticeKind, now: datetime, **values: Any) -> None:
-    account_id = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    account_id = identity.account_of(record.volunteer_id)
     tell(account_id, kind, now=now, path=f"/me/records/{record.id}", **_values(record), **values)
 
 
@@ -551,7 +552,7 @@ def _values(record: ServiceRecord) -> dict[str, Any]:
 
 
 def _trace(what: str, record: ServiceRecord, by_id: int | None, now: datetime, **details: Any) -> None:
-    person = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    person = identity.account_of(record.volunteer_id)
     audit.note(
         what,
         record,

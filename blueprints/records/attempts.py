@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from blueprints.claims import queries as attendance
 from blueprints.claims.models import Claim
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Volunteer
 from blueprints.organizations.models import Organization
 from blueprints.posts.models import Shift
@@ -70,10 +71,8 @@ def _is_known(tried: Tried, bar: Bar, subject: Subject, actor: Actor, now: datet
 
 
 def _about_entry(record_id: int) -> About | None:
-    owner = select(Volunteer.account_id, ServiceRecord.organization_id)
-    found = owner.join(ServiceRecord, ServiceRecord.volunteer_id == Volunteer.id).where(ServiceRecord.id == record_id)
-    row = db.session.execute(found).first()
-    return About(*row) if row else None
+    record = db.session.get(ServiceRecord, record_id)
+    return About(identity.account_of(record.volunteer_id), record.organization_id) if record else None
 
 
 def _about_attendance(claim_id: int) -> About | None:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, false, literal, or_, select
 from blueprints.identity import actions as identity
 from blueprints.identity import queries as identities
 from blueprints.identity.actions import Departure
-from blueprints.identity.models import Leaving, Volunteer
+from blueprints.identity.models import Leaving
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
@@ -164,7 +164,7 @@ def bar_to_deciding(correction: Correction, record: ServiceRecord, actor: Actor)
         return Bar.NO_ROLE
     if correction.author_id == actor.account_id:
         return Bar.PROPOSER
-    if actor.volunteer_id == record.volunteer_id:
+    if identities.is_theirs(record.volunteer_id, actor.volunteer_id):
         return Bar.OWNER
     seen = _seen(correction, record, actor)
     if seen.is_recorder:
@@ -193,7 +193,7 @@ def _seen(correction: Correction, record: ServiceRecord, actor: Actor) -> _Seen:
     me = actor.account_id
     proposed = literal(correction.author_id).in_(identities.second_accounts_of(me))
     second = or_(queries.is_owners(me), proposed)
-    waits, counts = queries.standing_on(record.volunteer_id, record.served_on)
+    waits, counts = queries.standing_on(identities.person(record.volunteer_id), record.served_on)
     part = or_(false(), *(has_part(correction.id, me) for has_part in BARS))
     long, longer = map(organizations.limit_beside, (Limit.DAILY_HOURS, Limit.DAILY_HOURS_HIGHER))
     facts = select(queries.by_them(me), second, queries.worth_of_record(), waits + counts, long, longer, part)
@@ -241,7 +241,7 @@ def _correctable(record_id: int, actor: Actor, tried: Tried) -> ServiceRecord:
         raise Barred(sentence, tried, Bar.NO_ROLE, record)
     if record.state is not RecordState.EFFECTIVE:
         raise Refusal(_("Only an effective entry is corrected; this one can still be returned."))
-    if actor.volunteer_id == record.volunteer_id:
+    if identities.is_theirs(record.volunteer_id, actor.volunteer_id):
         sentence = _("These are your own minutes. Say what is wrong on your own record; others correct it.")
         raise Barred(sentence, tried, Bar.OWNER, record)
     return record
@@ -272,7 +272,7 @@ def _reason(correction: Correction) -> str:
 
 
 def _tell_owner(record: ServiceRecord, kind: NoticeKind, now: datetime, **values: str | int) -> None:
-    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    owner = identities.account_of(record.volunteer_id)
     told = {"title": record.title, "starts": record.started_at, "ends": record.ended_at} | values
     tell(owner, kind, now=now, path=f"/me/records/{record.id}", **told)  # type: ignore[arg-type]
 
@@ -286,7 +286,7 @@ def _tell_author(correction: Correction, record: ServiceRecord, reason: str, now
 def _trace(
     what: str, correction: Correction, record: ServiceRecord, actor: Actor, now: datetime, **details: int
 ) -> None:
-    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    owner = identities.account_of(record.volunteer_id)
     audit.note(
         what,
         correction,

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.claims import queries as claims
+from blueprints.identity import queries as identity
 from blueprints.identity.access import actor, staff
 from blueprints.posts.models import Shift
 from blueprints.records import actions, corrections, entry, queries, waiting
@@ -200,7 +201,7 @@ def _record_page(record_id: int, form: Form) -> Response:
 
 def _about_correcting(record: ServiceRecord, waits: Correction | None) -> dict[str, Any]:
     """Who may propose a correction here, and who may decide on the one that waits."""
-    mine = record.volunteer_id == actor().volunteer_id
+    mine = identity.is_theirs(record.volunteer_id, actor().volunteer_id)
     covers = any(actor().may(role, record.organization.path) for role in (Role.CLERK, Role.CONFIRMER))
     may_correct = record.state is RecordState.EFFECTIVE and covers and not mine and waits is None
     barred = corrections.undecidable_because(waits, record, actor()) if waits else None

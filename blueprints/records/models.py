@@ -377,6 +377,7 @@ class Tried(StrEnum):
     GIVE_ROLE = "give_role"
     DISMISS = "dismiss"  # decide on a risk flag
     HONOUR = "honour"  # give somebody an honour, or decide what is said against it
+    MERGE = "merge"  # let one registration go on as another
 
 
 class Bar(StrEnum):

@@ -138,13 +138,11 @@ def minutes_on(volunteer_id: int, day: date) -> int:
 
 def standing_on(volunteer_id: Any, day: date) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
     """The same as two questions for a larger query: what waits, and what counts."""
-    record, entry = aliased(ServiceRecord), aliased(LedgerEntry)
-    waits = select(func.coalesce(func.sum(record.minutes), 0)).where(
-        record.volunteer_id == volunteer_id, record.served_on == day, record.state.in_(NOT_YET)
-    )
-    counts = select(func.coalesce(func.sum(entry.minutes), 0)).where(
-        entry.volunteer_id == volunteer_id, entry.served_on == day
-    )
+    record, entry, whose, its = aliased(ServiceRecord), aliased(LedgerEntry), aliased(Volunteer), aliased(Volunteer)
+    waits = select(func.coalesce(func.sum(record.minutes), 0)).join(whose, whose.id == record.volunteer_id)
+    waits = waits.where(identity.belongs(whose, volunteer_id), record.served_on == day, record.state.in_(NOT_YET))
+    counts = select(func.coalesce(func.sum(entry.minutes), 0)).join(its, its.id == entry.volunteer_id)
+    counts = counts.where(identity.belongs(its, volunteer_id), entry.served_on == day)
     return waits.scalar_subquery(), counts.scalar_subquery()
 
 
@@ -202,6 +200,13 @@ class Sum:
         return Part.COUNTING if self.counts else Part.UNCLAIMED
 
 
+def of_person(table: Any, volunteer_id: int) -> ColumnElement[bool]:
+    """Whose rows these are: the person's own, and those of every registration that was merged into theirs. Every
+    list, total and paper of a person asks this, so that nothing counts twice and nothing is left out."""
+    condition: ColumnElement[bool] = table.volunteer_id.in_(identity.one_person(volunteer_id))
+    return condition
+
+
 def sums(volunteer_id: int) -> list[Sum]:
     """All minutes of a person, summed once; every total of theirs adds these up.
 
@@ -209,9 +214,9 @@ def sums(volunteer_id: int) -> list[Sum]:
     """
     state = cast(ServiceRecord.state, String).label("state")
     waits = _alike(ServiceRecord, state).where(ServiceRecord.state != RecordState.EFFECTIVE).group_by(state)
+    counts = _alike(LedgerEntry, literal(RecordState.EFFECTIVE.value))
     both = union_all(
-        waits.where(ServiceRecord.volunteer_id == volunteer_id),
-        _alike(LedgerEntry, literal(RecordState.EFFECTIVE.value)).where(LedgerEntry.volunteer_id == volunteer_id),
+        waits.where(of_person(ServiceRecord, volunteer_id)), counts.where(of_person(LedgerEntry, volunteer_id))
     ).subquery()
     claimed = (
         select(Account.claimed_at.is_not(None))
@@ -254,24 +259,26 @@ def totals_of(mine: Iterable[Sum], year: int | None = None, category: str | None
 def counted_between(volunteer_ids: Collection[int], first: date, last: date) -> Select[int, str, int, int]:
     """What counts of these people for services of these days, as a question by itself or for a larger one: each
     person and evidence class with how many entries and how many minutes."""
-    of_entry = (LedgerEntry.volunteer_id, LedgerEntry.record_id, LedgerEntry.evidence)
+    whose = aliased(Volunteer)  # one of their registrations
+    of_entry = (Volunteer.id, LedgerEntry.record_id, LedgerEntry.evidence)
     each = (
         select(*of_entry, func.sum(LedgerEntry.minutes).label("minutes"))
-        .join(Volunteer, Volunteer.id == LedgerEntry.volunteer_id)
+        .join(whose, whose.id == LedgerEntry.volunteer_id)
+        .join(Volunteer, Volunteer.id == identity.person_of(whose))
         .join(Account, Account.id == Volunteer.account_id)
-        .where(LedgerEntry.volunteer_id.in_(volunteer_ids), LedgerEntry.served_on.between(first, last))
-        .where(Account.claimed_at.is_not(None))
+        .where(whose.id.in_(volunteer_ids) | whose.merged_into_id.in_(volunteer_ids), Volunteer.id.in_(volunteer_ids))
+        .where(LedgerEntry.served_on.between(first, last), Account.claimed_at.is_not(None))
         .group_by(*of_entry)
         .subquery()
     )
     counting, minutes = func.count(case((each.c.minutes > 0, 1))), func.sum(each.c.minutes)
-    by_class = each.c.volunteer_id, cast(each.c.evidence, String), counting, minutes
-    return select(*by_class).group_by(each.c.volunteer_id, each.c.evidence)
+    by_class = each.c.id, cast(each.c.evidence, String), counting, minutes
+    return select(*by_class).group_by(each.c.id, each.c.evidence)
 
 
 def of_volunteer(volunteer_id: int) -> Select[ServiceRecord]:
     """Every entry of a person, newest first, the returned ones too."""
-    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id)
+    mine = own(volunteer_id)
     newest = mine.order_by(ServiceRecord.served_on.desc(), ServiceRecord.id.desc())
     joined = (
         joinedload(ServiceRecord.organization, innerjoin=True),
@@ -391,20 +398,23 @@ def overlapping(volunteer_id: int, started_at: datetime, ended_at: datetime) -> 
 
 def standing_twice(shift: Shift, seen: Mapping[Claim, Attendance]) -> dict[int, ServiceRecord]:
     """For each of these claims an entry outside of shifts that stands for some of the same time, within the plan."""
-    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id.in_([claim.volunteer_id for claim in seen]))
-    stated = mine.where(_is_stated_within(shift, ServiceRecord)).order_by(ServiceRecord.started_at, ServiceRecord.id)
+    whose, ids = aliased(Volunteer), [claim.volunteer_id for claim in seen]
+    theirs = whose.id.in_(ids) | whose.merged_into_id.in_(ids)
+    mine = select(ServiceRecord, identity.person_of(whose)).join(whose, whose.id == ServiceRecord.volunteer_id)
+    stated = mine.where(theirs, _is_stated_within(shift, ServiceRecord, whose))
     found: dict[int, ServiceRecord] = {}
-    for other in db.session.scalars(stated) if seen else ():
+    for other, person_id in db.session.execute(stated.order_by(ServiceRecord.started_at, ServiceRecord.id)):
         for claim, attended in seen.items():
-            if claim.volunteer_id == other.volunteer_id and _meets(reckoning(attended, shift).stays, other):
+            if claim.volunteer_id == person_id and _meets(reckoning(attended, shift).stays, other):
                 found.setdefault(claim.id, other)
     return found
 
 
-def _is_stated_within(shift: Shift, record: Any) -> ColumnElement[bool]:
-    """Whether an entry that no shift stands behind stands for time within the plan of this one."""
+def _is_stated_within(shift: Shift, record: Any, whose: Any) -> ColumnElement[bool]:
+    """Whether an entry that no shift of this registration stands behind stands for time within the plan of this one."""
     meets = and_(record.started_at < shift.ends_at, record.ended_at > shift.starts_at)
-    return and_(record.source != RecordSource.SHIFT, meets, _stands(record))
+    elsewhere = (record.source != RecordSource.SHIFT) | whose.merged_into_id.is_not(None)
+    return and_(elsewhere, meets, _stands(record))
 
 
 def _stands(record: Any) -> ColumnElement[bool]:
@@ -415,7 +425,7 @@ def _stands(record: Any) -> ColumnElement[bool]:
 
 def _standing(volunteer_id: int) -> Select[ServiceRecord]:
     """The entries of a person that stand for time, the earliest first."""
-    mine = select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id, _stands(ServiceRecord))
+    mine = own(volunteer_id).where(_stands(ServiceRecord))
     return mine.order_by(ServiceRecord.started_at, ServiceRecord.id)
 
 
@@ -424,15 +434,29 @@ def _meets(stays: Iterable[tuple[datetime, datetime]], other: ServiceRecord) -> 
 
 
 def counting_twice(record: ServiceRecord) -> ServiceRecord | None:
-    """Another entry that stands for some of the time of this one, unless both are of shifts: those raise a flag."""
-    others = _standing(record.volunteer_id).where(
+    """Another entry that stands for some of the time of this one, unless both are of shifts: those raise a flag. No
+    two registrations that were merged have claims that were held against each other, so theirs are no exception."""
+    others = _standing(identity.person(record.volunteer_id)).where(
         ServiceRecord.id != record.id,
         ServiceRecord.started_at < record.ended_at,
         ServiceRecord.ended_at > record.started_at,
-        literal(record.source is not RecordSource.SHIFT) | (ServiceRecord.source != RecordSource.SHIFT),
+        literal(record.source is not RecordSource.SHIFT)
+        | (ServiceRecord.source != RecordSource.SHIFT)
+        | (ServiceRecord.volunteer_id != record.volunteer_id),
     )
     mine = _planned(record)
     return next((other for other in db.session.scalars(others) if _crosses(mine, _planned(other))), None)
+
+
+def standing_in_both(one_id: int, other_id: int, most: int = 20) -> list[tuple[ServiceRecord, ServiceRecord]]:
+    """Entries of two registrations that stand for some of the same time, the earliest first."""
+    one, other = aliased(ServiceRecord), aliased(ServiceRecord)
+    meets = and_(one.started_at < other.ended_at, one.ended_at > other.started_at)
+    both = select(one, other).join(other, meets).where(_stands(one), _stands(other))
+    both = both.where(of_person(one, one_id), of_person(other, other_id)).order_by(one.started_at, one.id, other.id)
+    plan = (joinedload(each.claim).joinedload(Claim.shift) for each in (one, other))
+    found = db.session.execute(both.limit(most).options(*plan))
+    return [(mine, theirs) for mine, theirs in found if _crosses(_planned(mine), _planned(theirs))]
 
 
 def _planned(record: ServiceRecord) -> tuple[datetime, datetime]:
@@ -549,9 +573,13 @@ def by_them(account_id: int) -> ColumnElement[bool]:
 
 
 def is_owners(account_id: int) -> ColumnElement[bool]:
-    """Whether this may be a second account of the owner of an entry of the question."""
-    owner = select(Volunteer.id).where(Volunteer.account_id.in_(identity.second_accounts_of(account_id)))
-    return ServiceRecord.volunteer_id.in_(owner)
+    """Whether this may be a second account of the owner of an entry of the question, or the one into which the
+    registration of the entry was merged."""
+    mine, kept = aliased(Volunteer), aliased(Volunteer)
+    second = identity.second_accounts_of(account_id)
+    same = kept.account_id.in_(second) | (kept.account_id == account_id)
+    owner = select(mine.id).outerjoin(kept, kept.id == mine.merged_into_id)
+    return ServiceRecord.volunteer_id.in_(owner.where(mine.account_id.in_(second) | same))
 
 
 def marks_of(record: ServiceRecord, known: Known | None = None) -> tuple[Mark, ...]:
@@ -599,7 +627,7 @@ def own_record(record_id: int, volunteer_id: int) -> ServiceRecord | None:
 
 def own(volunteer_id: int) -> Select[ServiceRecord]:
     """The entries of this person."""
-    return select(ServiceRecord).where(ServiceRecord.volunteer_id == volunteer_id)
+    return select(ServiceRecord).where(of_person(ServiceRecord, volunteer_id))
 
 
 def are_within(record_ids: Iterable[int], paths: Iterable[str]) -> bool:
@@ -633,13 +661,14 @@ def with_records(shift: Shift) -> list[Held]:
     latest = select(func.max(earlier.id)).where(earlier.shift_id == shift.id).scalar_subquery()
     waits, counts = standing_on(Claim.volunteer_id, clock.today(shift.starts_at))
     flagged, unsettled = kiosk.is_flagged(Claim.id), rollcall.open_on(shift.id)
-    stated = aliased(ServiceRecord)
+    stated, whose = aliased(ServiceRecord), aliased(Volunteer)
     found = (
         select(Claim, ServiceRecord, waits + counts, flagged, HeadCount, unsettled, stated)
         .select_from(Claim)
         .outerjoin(ServiceRecord, ServiceRecord.id == newest)
         .outerjoin(HeadCount, HeadCount.id == latest)
-        .outerjoin(stated, (stated.volunteer_id == Claim.volunteer_id) & _is_stated_within(shift, stated))
+        .join(whose, (whose.id == Claim.volunteer_id) | (whose.merged_into_id == Claim.volunteer_id))
+        .outerjoin(stated, (stated.volunteer_id == whose.id) & _is_stated_within(shift, stated, whose))
         .where(Claim.shift_id == shift.id, Claim.state == ClaimState.HELD)
         .order_by(Claim.place, stated.started_at, stated.id)
         .options(attendance.NAMED)
@@ -683,7 +712,7 @@ def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organi
 
 def _deciding(record: ServiceRecord, recorded_by: set[int], able: Confirmers) -> Organization | None:
     levels = levels_to_decide(record, _owner(record))
-    person = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    person = identity.account_of(record.volunteer_id)
     return nearest(_owner(record), levels, recorded_by | {person, record.confirmed_by_id or 0}, able)
 
 

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, func, select, tuple_
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import aliased, joinedload
 
 from blueprints.claims.models import EvidenceClass
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -145,7 +146,7 @@ def _rows(volunteer_id: int, asked: Asked, kept: Collection[int]) -> list[Any]:
     is_ledger = asked.part in (Part.COUNTING, Part.UNCLAIMED)
     table: Any = LedgerEntry if is_ledger else ServiceRecord
     wanted = _ledger_rows() if is_ledger else _entries(asked.part)
-    wanted = _narrowed(wanted, table, asked).where(table.volunteer_id == volunteer_id)
+    wanted = _narrowed(wanted, table, asked).where(queries.of_person(table, volunteer_id))
     if asked.organization is None:
         wanted = wanted.where(table.organization_id.in_(kept))
     ordered = wanted.order_by(table.served_on.desc(), table.id.desc()).limit(PAGE + 1)
@@ -195,8 +196,11 @@ def person_within(volunteer_id: int, paths: list[str]) -> tuple[Volunteer, bool]
 
     None if they are not, and nothing of them was recorded there.
     """
+    whose = aliased(Volunteer)
     recorded = select(ServiceRecord.id).join(ServiceRecord.organization)
-    recorded = recorded.where(ServiceRecord.volunteer_id == Volunteer.id, organizations.under(paths))
+    recorded = recorded.join(whose, whose.id == ServiceRecord.volunteer_id)
+    recorded = recorded.where((whose.id == Volunteer.id) | identity.belongs(whose, Volunteer.id))
+    recorded = recorded.where(organizations.under(paths)).correlate(Volunteer)
     home = select(Organization.id).where(Organization.id == Volunteer.registered_with_id, organizations.under(paths))
     wanted = select(Volunteer, home.exists()).where(Volunteer.id == volunteer_id, recorded.exists() | home.exists())
     found = db.session.execute(wanted.options(joinedload(Volunteer.account, innerjoin=True))).first()

@@ -70,6 +70,7 @@ ATTEMPT_WORDS: dict[StrEnum, Any] = {
     Tried.REGISTER: lazy("wanted to register a child"),
     Tried.ADMIT: lazy("wanted to approve a registration"),
     Tried.GIVE_ROLE: lazy("wanted to give somebody a role"),
+    Tried.MERGE: lazy("wanted to let one registration go on as another"),
     Tried.DISMISS: lazy("wanted to decide on a risk flag"),
     Tried.HONOUR: lazy("wanted to decide on an honour"),
     Bar.RECORDER: lazy("they recorded part of it themselves"),

@@ -19,6 +19,8 @@ from blueprints.disputes.models import Dispute
 from blueprints.exchange import actions as imports
 from blueprints.identity.models import Account, Invitation, Slip, Volunteer, VolunteerState
 from blueprints.kiosk.access import COOKIE, FOLDER
+from blueprints.mergers import actions as mergers
+from blueprints.mergers.models import Merger
 from blueprints.messages.models import NoticeKind
 from blueprints.posts.models import Post, Shift
 from blueprints.records import actions as records
@@ -658,3 +660,27 @@ def test_many_attempts_are_kept_without_slowing_anybody(world, as_, record):
         assert confirm(browser, record).status_code == 403
     assert len(attempts()) == 1
     records.confirm([record.id], world.wu, now=DONE + MINUTE)
+
+
+def test_a_clerk_merges_a_rich_registration_into_a_buyers(world, as_, at, chen, record):
+    """By the desk, by a slip that the buyer holds, and as an administrator of the station: nothing moves."""
+    records.confirm([record.id], world.wu, now=DONE)
+    buyer = make_volunteer("林小满", world.station)
+    db.session.commit()
+    address = f"/desk/people/{buyer.id}/mergers/{world.lin.id}"
+    assert chen.post(address, data={"reason": "同一个人"}).status_code == 403
+    assert chen.post(f"/desk/people/{world.lin.id}/slips", data={"purpose": "password"}).status_code == 303
+    slip = db.session.scalars(select(Slip).where(Slip.account_id == world.lin.account_id)).one()
+    mergers.ask_with_slip(slip.id, actor_for(account(buyer)), reason="我的另一个账号", now=DONE)
+    give(account(world.chen), Role.ADMINISTRATOR, world.station)
+    db.session.commit()
+    merger = db.session.scalars(select(Merger)).one()
+    assert chen.post(f"/desk/mergers/{merger.id}/approval", data={"answer": "看过了"}).status_code == 409
+    assert (counting(buyer), counting(world.lin)) == (0, 240)
+    chen_ = world.chen.account_id
+    assert attempts() == [("merge", "no_role", chen_), ("merge", "too_low", chen_)]
+    lin = as_(world.lin)
+    assert NoticeKind.REGISTRATION_MERGING in kinds(world.lin)
+    assert lin.post(f"/me/mergers/{merger.id}/objection").status_code == 303
+    assert as_(world.qian).post(f"/desk/mergers/{merger.id}/approval", data={"answer": "看过了"}).status_code == 409
+    assert (counting(buyer), counting(world.lin)) == (0, 240)

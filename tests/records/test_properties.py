@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pypdfium2
@@ -23,7 +24,9 @@ from blueprints.disputes.models import Dispute, DisputeKind, DisputeState
 from blueprints.exchange import actions as exchange
 from blueprints.exchange import entering
 from blueprints.exchange.models import ImportBatch, ImportKind, ImportState
-from blueprints.identity.models import Account, Volunteer
+from blueprints.identity import queries as identity
+from blueprints.identity.models import Account, Volunteer, VolunteerState
+from blueprints.mergers import actions as mergers
 from blueprints.messages.models import Notice
 from blueprints.posts.models import Category, Post
 from blueprints.records import actions, corrections, proof, queries, seals, sums
@@ -61,7 +64,8 @@ DAY = timedelta(days=1)
 
 
 class Record:
-    """Two people who serve, the staff of two stations and of the levels above, and everything that can be done."""
+    """Two people who serve, the one of them registered twice, the staff of two stations and of the levels above, and
+    everything that can be done."""
 
     def __init__(self) -> None:
         world = make_world()
@@ -72,11 +76,13 @@ class Record:
         above = [make_staff(Role.CONFIRMER, place, "朱确认") for place in (world.county, world.city)]
         self.deciders = [world.wu, *above]
         people = [make_volunteer(name, world.station) for name in ("林小满", "周晓航")]
+        people.append(make_volunteer("林小满", world.station))  # the first of them once more
+        self.office, self.above = make_staff(Role.ADMINISTRATOR, world.town, "孙主任"), world.qian
         self.people = [(one.id, one.account_id, actor_of(one)) for one in people]
 
     @property
     def ours(self) -> Any:
-        """Entries of these two people: an example before this one has left others."""
+        """Entries of these people: an example before this one has left others."""
         return ServiceRecord.volunteer_id.in_([volunteer_id for volunteer_id, _account, _actor in self.people])
 
     def do(self, what: str, which: int, minutes: int) -> None:
@@ -88,9 +94,10 @@ class Record:
             db.session.commit()
         except Refusal:
             db.session.rollback()
-        for volunteer_id, account_id, _actor in self.people:
+        for volunteer_id, _account, _actor in self.people:
             if self.traces()[volunteer_id] != before[volunteer_id]:
-                assert self.told()[account_id] > told[account_id], f"{what} told the owner nothing"
+                owner = identity.account_of(volunteer_id)
+                assert self.told()[owner] > told[owner], f"{what} told the owner nothing"
 
     def traces(self) -> dict[int, tuple[Any, ...]]:
         """What stands about each person: states of entries and corrections, and rows of the ledger."""
@@ -114,7 +121,7 @@ class Record:
         """Somebody serves on a day of their own, and the station hands it in."""
         starts = self.next_day()
         (_place, clerk), post = self.places[which % 2], self.posts[which % 2]
-        volunteer_id, _account, actor = self.people[which // 2 % 2]
+        volunteer_id, _account, actor = self.people[which // 2 % 3]
         shift = make_shift(db.session.get(Post, post), starts_at=starts, hours=[2, 2, 9, 13][which % 4])
         held = claims.claim(shift.id, actor, now=starts - DAY)
         claims.punch(held.id, Act.IN, clerk, now=starts)
@@ -133,7 +140,7 @@ class Record:
         starts = START + self.days * 2 * DAY if which > 5 else self.next_day()
         ends = starts + max(minutes, 1) * DAY / (24 * 60)
         self.now = max(self.now, ends + HOUR)
-        account = db.session.get_one(Account, self.people[which % 2][1])
+        account = db.session.get_one(Account, self.people[which % 3][1])
         times = {name: clock.local(at).strftime("%H:%M") for name, at in (("starts", starts), ("ends", ends))}
         line = hours(
             account.name, account.phone or "", f"{self.now:%j%H%M}", day=f"{starts:%Y-%m-%d}", **times, length=""
@@ -170,6 +177,12 @@ class Record:
         self.now += 14 * DAY
         actions.end_notices(self.now)
 
+    def merge(self, which: int, _minutes: int) -> None:
+        """One registration goes on as another: proposed by one, decided by another above."""
+        away, keep = list(permutations(volunteer_id for volunteer_id, _account, _actor in self.people))[which % 6][:2]
+        made = mergers.propose(away, keep, self.office, reason="同一个人", now=self.now)
+        mergers.approve(made.id, self.above, answer="看过身份证", now=self.now)
+
     def confirm(self, which: int, minutes: int) -> None:
         record_id = self.entry(which)
         if queries.marks_of(db.session.get(ServiceRecord, record_id)):
@@ -204,7 +217,7 @@ class Record:
     def dispute(self, which: int, minutes: int) -> None:
         """The owner says that an entry is not theirs, or not right."""
         record_id = self.entry(which)
-        owner = db.session.get_one(ServiceRecord, record_id).volunteer_id
+        owner = identity.person(db.session.get_one(ServiceRecord, record_id).volunteer_id)
         actor = next(actor for volunteer_id, _account, actor in self.people if volunteer_id == owner)
         said = {"words": "时间不对", "minutes": minutes if which % 2 else None}
         disputes.file(record_id, [DisputeKind.NOT_ME, DisputeKind.WRONG][which % 2], actor, **said, now=self.now)
@@ -247,8 +260,13 @@ class Record:
 
     def balanced(self) -> None:
         """The sum of entries is the total shown, is what a certificate would say, is what is opened."""
+        everything = LEDGER.c.volunteer_id.in_([volunteer_id for volunteer_id, _account, _actor in self.people])
+        shown = sum(sum(queries.totals(volunteer_id).values()) for volunteer_id, _account, _actor in self.people)
+        summed = db.session.scalar(select(func.coalesce(func.sum(LEDGER.c.minutes), 0)).where(everything))
+        assert summed == shown, "a minute counts twice, or for nobody"
         for volunteer_id, _account, _actor in self.people:
-            mine = LEDGER.c.volunteer_id == volunteer_id
+            theirs = [each for each, _a, _b in self.people if identity.person(each) == volunteer_id]
+            mine = LEDGER.c.volunteer_id.in_(theirs)
             summed = db.session.scalar(select(func.coalesce(func.sum(LEDGER.c.minutes), 0)).where(mine))
             shown = queries.totals(volunteer_id)
             lines = certified.lines(volunteer_id, WHOLE)
@@ -288,7 +306,7 @@ def said(pdf: bytes) -> str:
 
 DEEDS: list[Callable[..., None]] = [Record.serve, Record.confirm, Record.approve, Record.send_back]
 DEEDS += [Record.propose, Record.correct, Record.decide]
-DEEDS += [Record.bring, Record.take_back, Record.wait]
+DEEDS += [Record.bring, Record.take_back, Record.wait, Record.merge]
 DEEDS += [Record.dispute, Record.accept, Record.reject, Record.appeal, Record.withdraw]
 deeds = st.tuples(st.sampled_from([deed.__name__ for deed in DEEDS]), st.integers(0, 7), st.integers(0, 150))
 began = st.sampled_from(["serve", "serve", "bring"])
@@ -358,4 +376,21 @@ def test_an_import_is_among_the_deeds_and_counts_when_its_notice_is_over(app, mo
     assert db.session.scalars(select(LEDGER.c.minutes).order_by(LEDGER.c.id)).all() == [120, 90]
     record.do("correct", 1, 30), record.do("take_back", 0, 0)
     assert db.session.scalars(select(LEDGER.c.minutes).order_by(LEDGER.c.id)).all() == [120, 90, -90, 30]
+    record.balanced()
+
+
+def test_a_merger_is_among_the_deeds_and_what_follows_counts_once(app, monkeypatch):
+    record = begin(monkeypatch)
+    for which in (0, 4):  # the same person on either registration
+        record.do("serve", which, 120), record.do("confirm", which // 4, 0)
+    record.do("bring", 2, 60)
+    record.do("merge", 5, 0)  # an import of it stands on notice
+    states = select(Volunteer.state).where(Volunteer.id.in_([one for one, _a, _b in record.people]))
+    assert VolunteerState.MERGED not in db.session.scalars(states).all()
+    record.do("wait", 0, 0), record.do("merge", 4, 0)
+    ids = [one for one, _a, _b in record.people]
+    assert [db.session.get(Volunteer, one).merged_into_id for one in ids] == [None, None, ids[0]]
+    assert [sum(queries.totals(one).values()) for one in ids] == [300, 0, 0]
+    record.do("correct", 1, 30), record.do("dispute", 0, 20), record.do("serve", 4, 120)
+    assert [sum(queries.totals(one).values()) for one in ids] == [210, 0, 0]
     record.balanced()

@@ -43,6 +43,7 @@ from blueprints.jobs.models import Job
 from blueprints.kiosk import actions as kiosk
 from blueprints.kiosk.access import COOKIE, FOLDER
 from blueprints.kiosk.models import Flag
+from blueprints.mergers.models import Likeness, Merger
 from blueprints.messages.models import PushSubscription, Robot, RobotKind
 from blueprints.posts import actions as posts
 from blueprints.posts.models import Category
@@ -66,8 +67,10 @@ from tests.factories import (
     FOREVER,
     HOUR,
     START,
+    make_account,
     make_post,
     make_shift,
+    make_volunteer,
     make_world,
     saved,
     sign_in,
@@ -210,6 +213,7 @@ def ids(world):
         **stated(world),
         "objection_id": noticed(world),
         **proposed(world),
+        **twice(world),
     }
 
 
@@ -223,6 +227,16 @@ def proposed(world):
     asked = Revocation(nomination_id=made.id, reason="作废", asked_at=moment, asked_by_id=world.qian.account_id)
     saved(asked)
     return {"honour_id": honour.id, "nomination_id": made.id, "doubt_id": said.id, "revocation_id": asked.id}
+
+
+def twice(world):
+    """Another registration of Zhou's, that it shall become one with the first, and that they look alike."""
+    account = make_account("周晓航")
+    other = make_volunteer("周晓航", world.station, account=account)
+    made = Merger(away_id=other.id, keep_id=world.zhou.id, organization_id=world.station.id, asked_at=BEFORE)
+    made.asked_by_id, made.reason = world.qian.account_id, "同一个人"
+    alike = Likeness(first_id=world.zhou.id, second_id=other.id, signs=["mail"], found_at=BEFORE, reason="")
+    return {"away_id": other.id, "merger_id": saved(made).id, "likeness_id": saved(alike).id}
 
 
 def noticed(world):
