@@ -225,6 +225,8 @@ def _let_people_in(work: Work, batch_id: int) -> Steps:
         work.kept["after"] = some[-1].id
         work.advance(len(some))
         yield
+    work.needs_long()
+    yield
     newcomers.let_in(batch_id)
     _all_entered(batch_id)
 

@@ -27,6 +27,7 @@ from core.refusal import Refusal
 
 PIECE = 1024 * 1024  # bytes
 LEASE = timedelta(seconds=60)  # a step must take less
+LONG_LEASE = timedelta(minutes=10)  # or this, if it was announced
 MOST_TRIES = 10  # of workers that broke or died at it
 MOST_LIVE = 5  # tasks of one person
 LONGEST_FAILURE = 400
@@ -41,6 +42,7 @@ class Work:
         self.kind, self.done, self.total = job.kind, job.done, job.total
         self.took = 0.0  # seconds of the last step
         self.file_name, self.file_type = job.file_name, job.file_type
+        self.lease = LEASE
         self._open = bytearray()
 
     def expect(self, total: int) -> None:
@@ -50,6 +52,10 @@ class Work:
     def advance(self, count: int = 1) -> None:
         """Say that so much more is done; it holds from the next `yield` on."""
         self.done += count
+
+    def needs_long(self) -> None:
+        """Say before a `yield` that the step after it takes minutes: no other worker takes the task meanwhile."""
+        self.lease = LONG_LEASE
 
     def read(self) -> Iterator[bytes]:
         """What was handed in with the task, piece by piece; ends the transaction, so nothing may be unwritten."""
@@ -208,8 +214,8 @@ def take(holder: str, *, now: datetime, real: datetime) -> Work | None:
 def note_step(work: Work, *, real: datetime) -> bool:
     """Keep how far a task is, with what its step wrote; False if it was cancelled or somebody else has it now."""
     work.flush()
-    values: dict[str, Any] = {"done": work.done, "total": work.total, "kept": work.kept, "held_until": real + LEASE}
-    values |= {"file_name": work.file_name, "file_type": work.file_type}
+    values: dict[str, Any] = {"done": work.done, "total": work.total, "kept": work.kept}
+    values |= {"file_name": work.file_name, "file_type": work.file_type, "held_until": real + work.lease}
     noted = update(Job).where(Job.id == work.job_id, Job.state == JobState.RUNNING, Job.held_by == work.holder)
     return db.session.scalar(noted.values(values).returning(Job.id)) is not None
 

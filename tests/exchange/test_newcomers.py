@@ -69,7 +69,7 @@ def crash(steps, monkeypatch):
     """The worker is gone, and its lease is over."""
     steps.close()
     db.session.rollback()
-    later = clock.real() + actions.jobs.LEASE * 2
+    later = clock.real() + actions.jobs.LONG_LEASE * 2
     monkeypatch.setattr(clock, "real", lambda: later)
 
 
@@ -168,8 +168,8 @@ def test_no_hours_are_imported_for_anybody_on_the_way(world, batch):  # noqa: F8
 
 
 def test_all_come_in_one_step_with_their_traces(world, chief, batch):  # noqa: F811
-    steps, taken = begin(2, hold=True)
-    assert not tasks._step(steps, taken, "en"), "the third is the last one"
+    steps, taken = begin(3, hold=True)
+    assert not tasks._step(steps, taken, "en"), "the fourth is the last one"
     db.session.expire_all()
     assert (batch.state, count(Newcomer), [row.state for row in rows(batch)]) == (S.APPLIED, 0, [R.APPLIED] * 2)
     for row, name in zip(rows(batch), (NAME, "方小南"), strict=True):
@@ -204,7 +204,7 @@ def test_a_worker_that_dies_on_the_way_lets_nobody_in_and_the_next_one_lets_in_e
 
 
 def test_a_worker_that_dies_in_the_last_step_lets_nobody_in(batch, monkeypatch):
-    steps, _taken = begin(2, hold=True)
+    steps, _taken = begin(3, hold=True)
     with pytest.raises(StopIteration):
         next(steps)
     assert people.account_by_phone(E164), "the last step has written"

@@ -110,6 +110,17 @@ def test_a_worker_that_died_leaves_its_last_step_and_the_next_one_goes_on_behind
     assert result(job) == b"0\n1\n2\n3\n4\n5\n"
 
 
+def test_a_step_that_was_announced_as_long_is_left_to_its_worker(world):
+    ask(COUNTING, world, given={"rows": 3})
+    work_ = actions.take("slow", now=clock.now(), real=clock.real())
+    work_.needs_long()
+    assert actions.note_step(work_, real=clock.real())
+    db.session.commit()
+    after = clock.real() + actions.LEASE + MINUTE
+    assert actions.take("next", now=clock.now(), real=after) is None
+    assert actions.take("next", now=clock.now(), real=clock.real() + actions.LONG_LEASE + MINUTE)
+
+
 def test_a_step_that_breaks_rests_and_is_tried_again_but_not_for_ever(world, monkeypatch):
     job = ask(FRAGILE, world)
     moments = [clock.real() + n * (tasks.REST + MINUTE) for n in range(actions.MOST_TRIES + 3)]
