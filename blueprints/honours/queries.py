@@ -419,10 +419,10 @@ def cut_short(now: datetime, days: int, most: int = 500) -> dict[int, datetime]:
     """Running notices that lost working days to a change of the calendar, each with the end that gives them back."""
     runs = select(Nomination.id, Nomination.approved_at, Nomination.notice_ends_at)
     runs = runs.where(Nomination.state == NominationState.NOTICE, Nomination.notice_ends_at > now)
-    found = {}
-    for id, approved_at, ends in db.session.execute(runs.order_by(Nomination.id).limit(most)):
-        right = clock.day_span(workdays.after(clock.today(approved_at or now), days))[1]
-        if ends and right > ends:
+    known, found = workdays.calendar(), {}
+    for id, approved_at, ends in db.session.execute(runs.order_by(Nomination.id)):
+        right = clock.day_span(workdays.after(clock.today(approved_at or now), days, known))[1]
+        if ends and right > ends and len(found) < most:
             found[id] = right
     return found
 

@@ -35,6 +35,7 @@ from core.db import db
 from core.refusal import Barred, Refusal
 from core.workdays import CalendarDay, DayKind
 from tests.claims.test_claiming import actor_of, claim, kinds
+from tests.counting import counted
 from tests.factories import (
     BEFORE,
     HOUR,
@@ -127,6 +128,19 @@ def test_a_day_that_becomes_a_holiday_meanwhile_is_given_back(office, noticed):
     assert noticed.notice_ends_at == clock.day_span(date(2099, 5, 18))[1]
     assert kinds(office.world.lin)[-2:] == [NoticeKind.HONOUR_ON_NOTICE] * 2
     assert not actions.is_cut_short(NOW)
+
+
+def test_each_running_notice_is_looked_at_and_the_calendar_is_read_once(office, honour, noticed):
+    whole = approve(office, propose(office, honour, office.world.zhou))
+    short = approve(office, propose(office, honour, office.world.shen))
+    saved(CalendarDay(day=date(2099, 5, 13), kind=DayKind.HOLIDAY, name="假", changed_at=BEFORE))
+    for each in (noticed, whole):
+        each.notice_ends_at += 9 * DAY  # a city that promised more
+    db.session.commit()
+    only = [short.id]
+    with counted() as statements:
+        assert list(queries.cut_short(NOW, 5, most=1)) == only
+    assert len(statements) == 2
 
 
 def test_a_notice_never_ends_earlier_than_was_said(noticed):
