@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from blueprints.certificates.models import WAITS as PAPER_WAITS
 from blueprints.certificates.models import Certificate
@@ -19,7 +19,7 @@ from blueprints.identity.models import Grant, Volunteer, VolunteerState
 from blueprints.mergers.queries import GOES_ON
 from blueprints.posts.models import Shift, ShiftState
 from blueprints.records import queries as records
-from blueprints.records.models import NOT_YET, Correction, CorrectionState, Part, ServiceRecord
+from blueprints.records.models import NOT_YET, Correction, CorrectionState, LedgerEntry, Part, ServiceRecord
 from blueprints.records.queries import Sum
 from blueprints.supplements.models import OPEN as SUPPLEMENT_OPEN
 from blueprints.supplements.models import Supplement
@@ -129,6 +129,10 @@ def _sentences() -> dict[str, str]:
         "corrections": _("A correction of an entry to be merged waits for a decision. Decide on it first."),
         "papers": _("A certificate is asked for by the registration to be closed. Issue or decline it first."),
         "honours": _("The registration to be closed is proposed for an honour. Decide on that first."),
+        "decided": _(
+            "Minutes of the one were confirmed, approved or corrected by the account of the other, and nobody decides "
+            "on their own. Have these entries corrected to nothing first."
+        ),
         "reported": _("Somebody reported one of the two as made without their knowledge. Decide on the report first."),
     }
 
@@ -160,8 +164,24 @@ def _questions(away: Volunteer, keep: Volunteer, now: datetime) -> dict[str, Sel
         "honours": select(Nomination.id).where(
             Nomination.volunteer_id == away.id, Nomination.state.in_(HONOUR_UNDER_WAY)
         ),
+        "decided": _decided_by_the_other(away, keep),
         "reported": reported.where(IdentityReport.state.in_(REPORTED)),
     }
+
+
+def _decided_by_the_other(away: Volunteer, keep: Volunteer) -> Select[Any]:
+    """Entries that count and that the person would have decided on themself, once the two are one."""
+    entry = ServiceRecord
+
+    def decided(owner: Volunteer, by: int) -> ColumnElement[bool]:
+        theirs = records.of_person(entry, owner.id)
+        return theirs & or_(
+            *(each == by for each in (entry.confirmed_by_id, entry.approved_by_id, LedgerEntry.approver_id))
+        )
+
+    found = select(entry.id).join(LedgerEntry, LedgerEntry.record_id == entry.id)
+    either = or_(decided(away, keep.account_id), decided(keep, away.account_id))
+    return found.where(either, records.worth_of_record() != 0)
 
 
 def _about_claims(away: Volunteer, now: datetime) -> dict[str, Select[Any]]:

@@ -20,7 +20,7 @@ from blueprints.honours import actions as honours
 from blueprints.honours import queries as honoured
 from blueprints.identity import actions as identity
 from blueprints.identity import queries as people
-from blueprints.identity.models import Account, Consent, Leaving, Purpose, SlipPurpose, Volunteer, VolunteerState
+from blueprints.identity.models import Account, Consent, Grant, Leaving, Purpose, SlipPurpose, Volunteer, VolunteerState
 from blueprints.mergers import actions, queries, upkeep
 from blueprints.mergers.models import NEXT_STATES, Likeness, LikeSign, Merger, MergerState
 from blueprints.mergers.preview import preview
@@ -396,6 +396,17 @@ def test_what_is_open_is_settled_first(world, twins, happens):
         approve(made, twins.qian)
     db.session.rollback()
     assert total(twins.lin) == 120
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_nobody_comes_to_own_minutes_on_which_they_decided(world, twins, goes_on):
+    """A confirmer is the second account of somebody whose name is another one, and asks for the merger afterwards."""
+    wu = make_volunteer("吴确认", world.station, account=db.session.get_one(Account, world.wu.account_id))
+    if not goes_on:
+        db.session.execute(update(Grant).where(Grant.account_id == wu.account_id).values(revoked_at=LATER))
+    pair = {"keep": wu, "away": twins.twin} if goes_on else {"keep": twins.twin, "away": wu}
+    with pytest.raises(Refusal, match="confirmed, approved or corrected by the account of the other"):
+        propose(twins, **pair)
 
 
 def test_there_are_no_chains(world, twins):
