@@ -63,6 +63,7 @@ class Case:
     nomination: Nomination
     actor: Actor
     mine: Collection[int]  # of everybody with a part in it: who is this person, or may be by a second account
+    others: Collection[int] = ()  # the accounts of who objected, or asked to take it back
 
     def _bar(self) -> Bar | None:
         if not self.actor.may(Role.ADMINISTRATOR, self._organization.path):
@@ -80,17 +81,13 @@ class Case:
             return Bar.PROPOSER
         return Bar.INVOLVED if _account_of(self.nomination) in self.mine else None
 
-    def bar_to_weighing(self, doubt: Doubt) -> Bar | None:
-        """Who has a part in it decides nothing that is said against it, and the level above decides."""
+    def bar_to_weighing(self) -> Bar | None:
+        """Who has a part in it, be it an objection of their own, decides nothing that is said against it, and the level
+        above decides."""
         if bar := self._bar():
             return bar
-        behind = (
-            doubt.by_id,
-            self.nomination.proposed_by_id,
-            self.nomination.approved_by_id,
-            _account_of(self.nomination),
-        )
-        if any(id in self.mine for id in behind):
+        behind = (self.nomination.proposed_by_id, self.nomination.approved_by_id, _account_of(self.nomination))
+        if any(id in self.mine for id in (*behind, *self.others)):
             return Bar.INVOLVED
         return None if _is_above(self.actor, self._organization) else Bar.TOO_LOW
 
@@ -106,7 +103,7 @@ def case(nomination: Nomination, actor: Actor, *others: int) -> Case:
     """The nomination before this person; `others` are the accounts of who objected, or asked to take it back."""
     ids = {nomination.proposed_by_id, nomination.approved_by_id or 0, _account_of(nomination), *others}
     mine = {*people.same_people(ids, [actor.account_id]), *(ids & {actor.account_id})}
-    return Case(nomination, actor, mine)
+    return Case(nomination, actor, mine, others)
 
 
 def _is_above(actor: Actor, organization: Organization) -> bool:
@@ -413,7 +410,7 @@ def _weighed(doubt_id: int, actor: Actor, answer: str) -> tuple[Doubt, Nominatio
     doubt = lock(Doubt, doubt_id)
     if doubt.state is not DoubtState.OPEN:
         raise Refusal(_("Somebody decided this meanwhile. Reload the page to see how."))
-    bar = case(nomination, actor, doubt.by_id).bar_to_weighing(doubt)
+    bar = case(nomination, actor, *queries.objectors(nomination.id)).bar_to_weighing()
     _refuse_barred(bar, weighing(bar), nomination)
     if not is_said(answer):
         raise Refusal(_("Please give a reason: whoever objected reads it."), "answer")

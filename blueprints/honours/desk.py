@@ -192,7 +192,7 @@ def _judged(nomination: Nomination) -> dict[str, Any]:
     mine = actions.case(nomination, actor(), *others)
     return {
         "barred": actions.approving(mine.bar_to_approving()),
-        "said": [(one, actions.weighing(mine.bar_to_weighing(one.doubt))) for one in said],
+        "said": [(one, actions.weighing(mine.bar_to_weighing())) for one in said],
         "asked": [(one, actions.revoking(mine.bar_to_revoking(one.revocation))) for one in asked],
     }
 

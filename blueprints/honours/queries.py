@@ -303,6 +303,11 @@ def objected_to(nomination_id: int) -> bool:
     return bool(db.session.scalar(select(has_open_doubt(nomination_id))))
 
 
+def objectors(nomination_id: int) -> list[int]:
+    """The accounts of everybody who said something against it, whatever became of that."""
+    return list(db.session.scalars(select(Doubt.by_id).where(Doubt.nomination_id == nomination_id).distinct()))
+
+
 def objected_by(account_id: int, nomination_ids: Iterable[int]) -> set[int]:
     """Those of these that this person objected to, and nobody has decided."""
     mine = select(Doubt.nomination_id).where(Doubt.by_id == account_id, Doubt.state == DoubtState.OPEN)
@@ -419,7 +424,8 @@ def cut_short(now: datetime, days: int, most: int = 500) -> dict[int, datetime]:
     """Running notices that lost working days to a change of the calendar, each with the end that gives them back."""
     runs = select(Nomination.id, Nomination.approved_at, Nomination.notice_ends_at)
     runs = runs.where(Nomination.state == NominationState.NOTICE, Nomination.notice_ends_at > now)
-    known, found = workdays.calendar(), {}
+    known = workdays.calendar()
+    found: dict[int, datetime] = {}
     for id, approved_at, ends in db.session.execute(runs.order_by(Nomination.id)):
         right = clock.day_span(workdays.after(clock.today(approved_at or now), days, known))[1]
         if ends and right > ends and len(found) < most:

@@ -372,6 +372,15 @@ def test_an_objection_that_is_right_ends_it_and_the_others_with_it(office, notic
     assert kinds(office.world.shen)[-1] is NoticeKind.HONOUR_DOUBT_LAPSED
 
 
+def test_whoever_objected_decides_on_no_other_objection_either(office, noticed):
+    own, other = object_to(noticed, office.lu), object_to(noticed, actor_of(office.world.zhou))
+    for verb in (actions.uphold, actions.dismiss):
+        with pytest.raises(Barred) as barred:
+            verb(other.id, office.lu, answer="属实", now=NOW)
+        assert barred.value.bar is Bar.INVOLVED
+    assert (own.state, other.state) == (DoubtState.OPEN, DoubtState.OPEN)
+
+
 def test_taking_a_nomination_back_and_making_it_anew_drops_no_objection_in_silence(office, honour, noticed):
     said, own = object_to(noticed, actor_of(office.world.zhou)), object_to(noticed, actor_of(office.world.lin))
     actions.withdraw(noticed.id, office.qian, answer="写错了", now=NOW)
