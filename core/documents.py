@@ -16,6 +16,7 @@ from core.refusal import Refusal
 
 MOST_BYTES = 5 * 1024 * 1024
 SECONDS = 20  # by the clock, on a busy machine
+PATIENCE = 3.0  # seconds to wait for somebody else's: others need the threads of this process
 COMMAND = [sys.executable, "-m", "core.pdf_check"]
 PASSED_ON = {"PATH", "SYSTEMROOT"} & set(os.environ)  # and no key or password
 _one_at_a_time = Lock()
@@ -53,11 +54,14 @@ def looked_through(raw: bytes) -> bytes:
 def _verdict(raw: bytes) -> Verdict:
     """What a process of its own says of it; one that does not come to an end has found too much."""
     told = {"input": raw, "cwd": ROOT, "timeout": SECONDS, "env": {name: os.environ[name] for name in PASSED_ON}}
-    with _one_at_a_time:
-        try:
-            done = subprocess.run(COMMAND, capture_output=True, check=False, **told)  # type: ignore[call-overload]
-        except subprocess.TimeoutExpired:
-            return Verdict.LARGE
+    if not _one_at_a_time.acquire(timeout=PATIENCE):
+        raise Refusal(_("Another PDF is being looked through. Please send yours again in a minute."), "photo")
+    try:
+        done = subprocess.run(COMMAND, capture_output=True, check=False, **told)  # type: ignore[call-overload]
+    except subprocess.TimeoutExpired:
+        return Verdict.LARGE
+    finally:
+        _one_at_a_time.release()
     said = done.stdout.decode("ascii", "replace")
     return Verdict(said) if said in set(Verdict) else Verdict.LARGE
 

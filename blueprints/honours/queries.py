@@ -434,11 +434,14 @@ def cut_short(now: datetime, days: int, most: int = 500) -> dict[int, datetime]:
 
 
 def due(now: datetime, most: int = 500) -> list[int]:
-    """Nominations whose public notice has lasted its time with nothing undecided against them, the oldest first."""
+    """Nominations whose public notice has lasted its time with nothing undecided against them.
+
+    The newest first: those that are held back because minutes do not count any more never stand before others.
+    """
     over = select(Nomination.id).where(
         Nomination.state == NominationState.NOTICE, Nomination.notice_ends_at <= now, ~has_open_doubt()
     )
-    return list(db.session.scalars(over.order_by(Nomination.notice_ends_at, Nomination.id).limit(most)))
+    return list(db.session.scalars(over.order_by(Nomination.notice_ends_at.desc(), Nomination.id.desc()).limit(most)))
 
 
 def resting_on(record: ServiceRecord) -> list[Nomination]:

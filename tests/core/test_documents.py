@@ -73,3 +73,10 @@ def test_a_pdf_is_only_saved_and_nothing_in_it_runs_here(app):
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Cache-Control"] == "private, no-store"
+
+
+def test_one_that_takes_long_does_not_make_everybody_wait(app, monkeypatch):
+    monkeypatch.setattr(documents, "PATIENCE", 0.05)
+    with documents._one_at_a_time, pytest.raises(Refusal, match="again in a minute"):
+        sent(GOOD["a page"])
+    assert sent(GOOD["a page"])
