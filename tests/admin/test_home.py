@@ -43,7 +43,7 @@ ADMINISTRATOR = {"/desk/registrations", "/desk/people", "/desk/organizations", "
 ADMINISTRATOR |= {"/desk/imports", "/desk/risks", "/desk/checks", "/desk/hand-overs", "/desk/notices", "/desk/honours"}
 CONFIRMER = {"/desk/records", "/desk/disputes", "/desk/certificates", "/desk/imports", "/desk/risks", "/desk/checks"}
 CONFIRMER |= {"/desk/supplements", "/desk/notices", "/desk/overdue"}
-ADMINISTRATOR |= {"/desk/overdue"}
+ADMINISTRATOR |= {"/desk/overdue", "/desk/duplicates"}
 
 
 @pytest.mark.parametrize(
