@@ -38,7 +38,7 @@ from blueprints.organizations.models import Limit, Organization
 from blueprints.posts.models import Post, PostState, Shift, ShiftState
 from core import checked, clock, display, vault
 from core.actor import Actor, Role
-from core.db import Question, Rows, db
+from core.db import Question, Rows, db, only_reads
 from core.i18n import _
 
 ADULT = 18
@@ -51,12 +51,14 @@ PHONE, TAIL = 11, 4  # digits of a mobile number, and how many of its last ones 
 
 def shift_with_post(shift_id: int) -> Shift | None:
     """The shift with its post, the post's organization and division: what a page shows of it."""
+    return db.session.scalar(_whole_shift().where(Shift.id == shift_id))
+
+
+def _whole_shift() -> Select[Shift]:
     whole = joinedload(Shift.post, innerjoin=True)
-    options = (
-        whole.joinedload(Post.organization, innerjoin=True),
-        whole.joinedload(Post.division, innerjoin=True),
+    return select(Shift).options(
+        whole.joinedload(Post.organization, innerjoin=True), whole.joinedload(Post.division, innerjoin=True)
     )
-    return db.session.scalar(select(Shift).where(Shift.id == shift_id).options(*options))
 
 
 def organization_of(shift: Shift) -> Organization:
@@ -176,6 +178,8 @@ def roster(shift_id: int) -> list[Claim]:
 def overlapping(shift: Shift, volunteer_id: int) -> Shift | None:
     """Another shift the volunteer claims at the same time; touching ones do not overlap."""
     at = {"volunteer": volunteer_id, "shift": shift.id, "starts": shift.starts_at, "ends": shift.ends_at}
+    if only_reads():  # a page names the other one; a claim mostly finds none, and asks the cheaper way first
+        return db.session.scalars(_whole_shift().where(Shift.id.in_(OVERLAPPING.query)).limit(1), at).first()
     others = OVERLAPPING.within(**at)
     return shift_with_post(others[0][0]) if others else None
 

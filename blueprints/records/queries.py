@@ -11,6 +11,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     String,
+    Subquery,
     and_,
     case,
     cast,
@@ -707,13 +708,12 @@ def deciding_organizations(records: Iterable[ServiceRecord]) -> dict[int, Organi
     if not waiting:
         return {}
     able, barred = _confirmers([_owner(record) for record in waiting], [record.id for record in waiting])
-    return {record.id: _deciding(record, barred.get(record.id, set()), able) for record in waiting}
+    took_part = {record.id: barred.get(record.id, set()) | {record.confirmed_by_id or 0} for record in waiting}
+    return {record.id: _deciding(record, took_part[record.id], able) for record in waiting}
 
 
-def _deciding(record: ServiceRecord, recorded_by: set[int], able: Confirmers) -> Organization | None:
-    levels = levels_to_decide(record, _owner(record))
-    person = identity.account_of(record.volunteer_id)
-    return nearest(_owner(record), levels, recorded_by | {person, record.confirmed_by_id or 0}, able)
+def _deciding(record: ServiceRecord, took_part: set[int], able: Confirmers) -> Organization | None:
+    return nearest(_owner(record), levels_to_decide(record, _owner(record)), took_part, able)
 
 
 def _owner(record: ServiceRecord) -> Organization:
@@ -747,22 +747,36 @@ def confirmers(below: Iterable[Organization]) -> Confirmers:
 def _confirmers(
     below: Iterable[Organization], record_ids: Collection[int] = ()
 ) -> tuple[Confirmers, dict[int, set[int]]]:
-    """Who could decide on what lies below, and for each of these entries which of them recorded it themself."""
+    """Who could decide on what lies below, and for each of these entries which of them recorded or served it."""
+    served = _owners(record_ids)
     ids = {id for organization in below for id in [organization.id, *organization.ancestors]}
     held = (
-        select(Organization, Grant.account_id, Recorder.record_id)
+        select(Organization, Grant.account_id, Recorder.record_id, served.c.record_id)
         .join(Grant, Grant.organization_id == Organization.id)
         .join(Account, Account.id == Grant.account_id)
         .outerjoin(Recorder, (Recorder.account_id == Account.id) & Recorder.record_id.in_(record_ids))
+        .outerjoin(served, served.c.account_id == Account.id)
         .where(Organization.id.in_(ids), Grant.role == Role.CONFIRMER, Grant.revoked_at.is_(None))
         .where(Organization.closed_at.is_(None), Account.closed_at.is_(None))
     )
     found: Confirmers = {}
     barred: dict[int, set[int]] = {}
-    for organization, account_id, record_id in db.session.execute(held):
+    for organization, account_id, recorded, own in db.session.execute(held):
         found.setdefault(organization.id, (organization, set()))[1].add(account_id)
-        barred.setdefault(record_id, set()).add(account_id)
+        barred.setdefault(recorded, set()).add(account_id)
+        barred.setdefault(own, set()).add(account_id)
     return found, barred
+
+
+def _owners(record_ids: Collection[int]) -> Subquery:
+    """The account of whoever served each of these entries, as the person that they go on as."""
+    mine, goes_on = aliased(Volunteer), aliased(Volunteer)
+    found = (
+        select(ServiceRecord.id.label("record_id"), goes_on.account_id.label("account_id"))
+        .join(mine, mine.id == ServiceRecord.volunteer_id)
+        .join(goes_on, goes_on.id == identity.person_of(mine))
+    )
+    return found.where(ServiceRecord.id.in_(record_ids)).subquery()
 
 
 def follower(record: ServiceRecord) -> int | None:

@@ -206,14 +206,14 @@ def test_what_was_handed_over_before_is_not_sent_again_and_the_rest_goes_out_as_
     for one in (twins.lin, twins.twin):
         given = Consent(account_id=one.account_id, purpose=Purpose.HANDOVER, text_version="1", given_at=START)
         saved(given)
-    before = {s.id: s for s in outgoing.subjects(HandoverKind.SERVICE, "/", 0, 10)}
+    before = {s.id: s for s in outgoing.subjects(HandoverKind.SERVICE, "/", 0, 100_000)}
     merged(twins)
-    after = {s.id: s for s in outgoing.subjects(HandoverKind.SERVICE, "/", 0, 10)}
+    after = {s.id: s for s in outgoing.subjects(HandoverKind.SERVICE, "/", 0, 100_000)}
     assert set(after) == {twins.of_lin.id, twins.of_twin.id}
     of_twin = after[twins.of_twin.id]
     assert of_twin.values["number"] == twins.lin.number
     assert outgoing.fingerprint(of_twin.values) == outgoing.fingerprint(before[twins.of_twin.id].values)
-    told = [each.values["number"] for each in outgoing.subjects(HandoverKind.VOLUNTEERS, "/", 0, 10)]
+    told = [each.values["number"] for each in outgoing.subjects(HandoverKind.VOLUNTEERS, "/", 0, 100_000)]
     assert told == [twins.lin.number]
 
 
