@@ -53,7 +53,7 @@ SQLITE_PRAGMAS = {
     "busy_timeout": "15000",
     "foreign_keys": "ON",
     "cache_size": "-2048",
-    "mmap_size": "33554432",
+    "mmap_size": "67108864",
     "temp_store": "MEMORY",
     "journal_size_limit": "67108864",
 }

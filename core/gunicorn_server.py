@@ -1,25 +1,20 @@
 """gunicorn with threads, started by our own command and never by its own."""
 
-import ctypes
 import fcntl
 import gc
 import os
 import resource
 import threading
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from tempfile import TemporaryFile
 from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 
 Hook = Callable[[], object]
 OPEN_FILES = 65_536
-M_ARENA_MAX = -8  # mallopt(3)
 
 
 class Server(BaseApplication):
@@ -44,23 +39,9 @@ class SharedLogger(Logger):
         self.error_log.propagate = True
 
 
-class Worker(ThreadWorker):
-    """Says once a second that it lives, not at every event: with thousands of open lists that is a call of the system
-    for each of their polls."""
-
-    _said_at = 0.0
-
-    def notify(self) -> None:
-        now = time.monotonic()
-        if now - self._said_at >= 1:
-            self._said_at = now
-            super().notify()
-
-
 def run(app: Flask, host: str, port: int, *, when_ready: Hook, embedded: Hook | None) -> None:
     """Serve until told to stop; `when_ready` is called once, `embedded` in one of the processes."""
     _allow_many_connections()
-    _share_memory_between_threads()
     gc.collect()
     gc.freeze()  # what is there before the fork stays shared: the collector would write into every page of it
     Server(app, settings(host, port) | {"post_worker_init": _beginning(when_ready, embedded)}).run()
@@ -71,7 +52,7 @@ def settings(host: str, port: int) -> dict[str, Any]:
         "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "workers": int(os.environ.get("WEB_WORKERS", "2")),
         "threads": int(os.environ.get("WEB_THREADS", "4")),
-        "worker_class": Worker,
+        "worker_class": "gthread",
         "preload_app": True,
         "reuse_port": True,  # without it one worker gets nearly all connections of a proxy
         "limit_request_line": 8190,  # a longer one is answered by gunicorn itself, without our words
@@ -109,9 +90,3 @@ def _allow_many_connections() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
-
-
-def _share_memory_between_threads() -> None:
-    """glibc gives each thread a heap of its own, each with its own leftovers; two for all of them are enough."""
-    with suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from flask import Flask
-from sqlalchemy.orm import configure_mappers
 
 from app import create_app
 from core import logs
@@ -78,7 +77,6 @@ def prepare(app: Flask, *, demo_if_new: bool) -> None:
 
 def warm_up(app: Flask) -> None:
     """Show the list once, so that what every process needs for it is made before the fork and shared by all of them."""
-    configure_mappers()
     app.test_client().get("/")
 
 
