@@ -10,6 +10,7 @@ from blueprints.admin import queries
 from blueprints.claims import actions as claims
 from blueprints.identity import actions as people
 from blueprints.identity.models import (
+    ADULT,
     NEXT_STATES,
     Account,
     Grant,
@@ -327,7 +328,7 @@ def approve(volunteer_id: int, actor: Actor, *, seen: datetime, now: datetime) -
     account = db.session.get_one(Account, volunteer.account_id)
     if account.created_by_id == actor.account_id:
         raise Refusal(_("You registered this person yourself, so another administrator approves it."))
-    if volunteer.age(now) < queries.ADULT and not queries.guarded([volunteer.id]):
+    if volunteer.age(now) < ADULT and not queries.guarded([volunteer.id]):
         raise Refusal(_("Under 18 a guardian's consent is needed. Record it on the person's page first."))
     _decide(volunteer, VolunteerState.ACTIVE, "", organization, actor, now)
     return volunteer
@@ -496,7 +497,7 @@ def record_guardian(
     volunteer, organization = _person(volunteer_id, actor)
     if volunteer.account_id == actor.account_id:
         raise Refusal(_("This is your own registration, so another person records the consent."))
-    if volunteer.age(now) >= queries.ADULT:
+    if volunteer.age(now) >= ADULT:
         raise Refusal(_("This person is of age and needs no guardian's consent."))
     if queries.guarded([volunteer.id]):
         raise Refusal(_("A guardian's consent is on record already. Withdraw that one first if it is wrong."))
@@ -532,7 +533,7 @@ def _release_minor(volunteer_id: int, guardianship_id: int, actor: Actor, now: d
     volunteer = db.session.get_one(Volunteer, volunteer_id)
     _require(actor, db.session.get_one(Organization, volunteer.registered_with_id), Role.CLERK, Role.ADMINISTRATOR)
     standing = {given.id for given in queries.guardians(volunteer_id) if given.revoked_at is None}
-    if volunteer.age(now) < queries.ADULT and standing == {guardianship_id}:
+    if volunteer.age(now) < ADULT and standing == {guardianship_id}:
         claims.release_all(volunteer_id, now=now)
 
 

@@ -205,7 +205,11 @@ BREACHES = {
         UNION SELECT r.id FROM service_record r JOIN volunteer v ON v.id = r.volunteer_id
         WHERE v.account_id IN (r.confirmed_by_id, r.approved_by_id)
         UNION SELECT id FROM service_record WHERE handed_in_by_id IN (confirmed_by_id, approved_by_id)
-        UNION SELECT id FROM service_record WHERE approved_by_id = confirmed_by_id""",
+        UNION SELECT id FROM service_record WHERE approved_by_id = confirmed_by_id
+        UNION SELECT r.id FROM service_record r JOIN volunteer v ON v.id = r.volunteer_id
+        JOIN volunteer o ON o.merged_into_id = v.id OR o.id = v.merged_into_id
+        WHERE o.account_id IN (r.confirmed_by_id, r.approved_by_id)
+        AND (SELECT sum(e.minutes) FROM ledger_entry e WHERE e.record_id = r.id) > 0""",
     ),
     "recorders": (
         "records do not name everybody who touched their attendance",

@@ -9,7 +9,16 @@ from blueprints.admin.links import public, qr
 from blueprints.identity import actions as identity
 from blueprints.identity import queries as identity_queries
 from blueprints.identity.access import actor, staff
-from blueprints.identity.models import PROVEN_SKILLS, Account, Grant, Guardianship, Slip, Volunteer, VolunteerSkill
+from blueprints.identity.models import (
+    ADULT,
+    PROVEN_SKILLS,
+    Account,
+    Grant,
+    Guardianship,
+    Slip,
+    Volunteer,
+    VolunteerSkill,
+)
 from blueprints.identity.pages import chosen_place, details, division_code, offer_branches, person_page
 from blueprints.organizations.models import Organization
 from core import clock, masks, sought
@@ -174,7 +183,7 @@ def _person_page(volunteer_id: int, form: Form, *, with_phone: bool = False) -> 
         guardians=queries.guardians(volunteer.id),
         consents=queries.consents(volunteer.account_id),
         slips=queries.open_slips(volunteer.account_id, clock.now()),
-        is_minor=volunteer.age(clock.now()) < queries.ADULT,
+        is_minor=volunteer.age(clock.now()) < ADULT,
         now=clock.now(),
         masks=masks,
         PROVEN_SKILLS=PROVEN_SKILLS,

@@ -16,6 +16,7 @@ from blueprints.disputes import reported
 from blueprints.honours import queries as honours
 from blueprints.honours.models import Nomination
 from blueprints.identity.models import (
+    ADULT,
     PROVEN_SKILLS,
     Account,
     Consent,
@@ -47,7 +48,6 @@ from core.audit import AuditEntry
 from core.db import db
 from core.workdays import CalendarDay
 
-ADULT = 18
 OVER = (VolunteerState.RESIGNED, VolunteerState.MERGED)
 MOST_COUNTED = 100  # a tab says "99+" from there on, so that counting stays cheap
 PAGE = 30

@@ -122,12 +122,19 @@ def settle(*, now: datetime) -> int:
 
 
 def keep_places(*, now: datetime) -> int:
-    """Whatever the clock alone does to claims and to evidence; returns how many things were done."""
-    return sum(
-        _keep(is_due, act, now)
-        for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, noticed, batches, honours)
-        for is_due, act in steps.STEPS
-    )
+    """Whatever the clock alone does to claims and to evidence; returns how many things were done. What fails in one
+    area is told when all others have had their turn."""
+    count, failed = 0, []
+    for steps in (upkeep, evidence, entries, tasks_upkeep, disputes, noticed, batches, honours):
+        for is_due, act in steps.STEPS:
+            try:
+                count += _keep(is_due, act, now)
+            except Exception as error:
+                db.session.rollback()
+                failed.append(error)
+    if failed:
+        raise failed[0]
+    return count
 
 
 def look_for_risks(*, now: datetime) -> int:

@@ -89,7 +89,7 @@ def dispute(absence_id: int, words: str, actor: Actor, *, now: datetime) -> Abse
     noted, claimed, shift = _locked(absence_id)
     if claimed.volunteer_id != actor.volunteer_id:
         raise Refusal(_("This is about somebody else. What is about you stands on your own page."))
-    if not words:
+    if not is_said(words):
         raise Refusal(_("Please say what is not right."), "words")
     if noted.undone_at or noted.fades_at is None or noted.fades_at <= now:
         raise Refusal(_("This note does not stand any more, so there is nothing to object to."))

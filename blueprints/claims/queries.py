@@ -25,6 +25,7 @@ from blueprints.claims.models import (
 )
 from blueprints.identity import queries as identity
 from blueprints.identity.models import (
+    ADULT,
     PROVEN_SKILLS,
     Account,
     Guardianship,
@@ -41,7 +42,6 @@ from core.actor import Actor, Role
 from core.db import Question, Rows, db, only_reads
 from core.i18n import _
 
-ADULT = 18
 CODE_STEP = timedelta(minutes=5)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 MOST_ASKING = 200

@@ -110,11 +110,11 @@ class GivenAway:
     state: HandoverState
 
 
-def given_away(account_id: int) -> list[GivenAway]:
+def given_away(person: Person) -> list[GivenAway]:
     """When, by which organization and why the person's ID number went out, the latest first."""
     told = select(AuditEntry.at, Organization.name, HandoverBatch.reason, HandoverBatch.state)
     mine = told.join(HandoverBatch, HandoverBatch.id == AuditEntry.subject_id).join(HandoverBatch.organization)
-    mine = mine.where(AuditEntry.about_id == account_id, AuditEntry.action == ID_NUMBER_WENT)
+    mine = mine.where(AuditEntry.about_id.in_(person.accounts), AuditEntry.action == ID_NUMBER_WENT)
     return [GivenAway(*row) for row in db.session.execute(mine.order_by(AuditEntry.id.desc()).limit(SHOWN))]
 
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from blueprints.copies import actions, queries
 from blueprints.copies.forms import CopyForm
-from blueprints.copies.sections import LEFT_OUT, SECTIONS
+from blueprints.copies.sections import LEFT_OUT, SECTIONS, Person
 from blueprints.identity.access import actor, signed_in
 from blueprints.identity.pages import require_own_password
 from blueprints.jobs import queries as jobs
@@ -43,5 +43,5 @@ def _page(form: CopyForm) -> Response:
     made = jobs.of_kind(actions.COPY.name, actor().account_id)
     told: dict[str, Any] = {"sections": [section.title for section in SECTIONS]}
     told["reasons"] = sorted({str(why) for why in LEFT_OUT.values()})
-    told["given_away"] = queries.given_away(actor().account_id)
+    told["given_away"] = queries.given_away(Person(actor().account_id, actor().volunteer_id or 0))
     return respond("copies/mine.html", form=form, made=made, kept_for=jobs.KEPT_FOR.days, **told)

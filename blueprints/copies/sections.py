@@ -109,7 +109,7 @@ class Person:
 
     @property
     def nominations(self) -> Select[int]:
-        return select(Nomination.id).where(Nomination.volunteer_id == self.volunteer_id)
+        return select(Nomination.id).where(Nomination.volunteer_id.in_(self.registrations))
 
 
 Whose = Callable[[Person], ColumnElement[bool]]
@@ -390,7 +390,7 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         lazy("What I said against nominations"),
         Doubt,
-        lambda person: Doubt.by_id == person.account_id,  # what others say of one is between them
+        lambda person: Doubt.by_id.in_(person.accounts),  # what others say of one is between them
         printed=("at", "words", "state", "answer"),
     ),
     Section(

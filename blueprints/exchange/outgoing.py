@@ -213,8 +213,10 @@ def given_away(batch: HandoverBatch) -> Select[Any]:
     """Whose ID number stands in the file of a batch: its id, and the account of each, once."""
     found: Any = select(HandoverItem.batch_id, Volunteer.account_id).select_from(HandoverItem)
     if batch.kind is K.SERVICE:
+        then = aliased(Volunteer)  # as whom it was recorded
         found = found.join(ServiceRecord, ServiceRecord.id == HandoverItem.subject_id)
-        found = found.join(Volunteer, Volunteer.id == ServiceRecord.volunteer_id)
+        found = found.join(then, then.id == ServiceRecord.volunteer_id)
+        found = found.join(Volunteer, Volunteer.id == people.person_of(then))
     else:
         found = found.join(Volunteer, Volunteer.id == HandoverItem.subject_id)
     found = found.where(HandoverItem.batch_id == batch.id, HandoverItem.with_id_number)

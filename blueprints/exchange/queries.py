@@ -18,6 +18,7 @@ from blueprints.exchange.models import (
     Newcomer,
     RowState,
 )
+from blueprints.identity import queries as identity
 from blueprints.identity.models import Account, Grant, Volunteer
 from blueprints.organizations import queries as organizations
 from blueprints.organizations.models import Organization
@@ -218,10 +219,12 @@ def overlaps_inside(batch_id: int, some: Sequence[ImportRow]) -> list[tuple[int,
 
 
 def recorded_already(batch_id: int, some: Sequence[ImportRow]) -> set[int]:
-    """Of these rows those some of whose time an entry that stands covers."""
+    """Of these rows those some of whose time an entry of the person that stands covers."""
+    whose = aliased(Volunteer)  # one of their registrations
     meets = (ServiceRecord.started_at < ImportRow.ends_at) & (ServiceRecord.ended_at > ImportRow.starts_at)
-    stands = (ServiceRecord.volunteer_id == ImportRow.volunteer_id) & (ServiceRecord.state != RecordState.RETURNED)
-    found = select(ImportRow.id).join(ServiceRecord, stands & meets)
+    stands = (ServiceRecord.volunteer_id == whose.id) & (ServiceRecord.state != RecordState.RETURNED)
+    found = select(ImportRow.id).join(whose, identity.belongs(whose, ImportRow.volunteer_id))
+    found = found.join(ServiceRecord, stands & meets)
     found = found.where(ImportRow.batch_id == batch_id, ImportRow.id.between(some[0].id, some[-1].id))
     return set(db.session.scalars(found.where(ImportRow.state == RowState.READY)))
 

@@ -543,7 +543,7 @@ def _settle(asked: Revocation, nomination: Nomination, state: RevocationState, a
 
 
 def _account_of(nomination: Nomination) -> int:
-    return nomination.volunteer.account_id
+    return people.account_of(nomination.volunteer_id)
 
 
 def _note(
@@ -555,12 +555,12 @@ def _note(
 def _trace(
     what: str, made: Nomination, organization: Organization, volunteer: Volunteer, actor: Actor | None, now: datetime
 ) -> None:
-    where = {"organization_id": organization.id, "about_id": volunteer.account_id}
+    where = {"organization_id": organization.id, "about_id": people.account_of(volunteer.id)}
     audit.note(what, made, actor_id=actor.account_id if actor else None, now=now, **where)
 
 
 def _tell(made: Nomination, honour: Honour, volunteer: Volunteer, kind: NoticeKind, now: datetime, **told: Any) -> None:
-    tell(volunteer.account_id, kind, now=now, path=f"/me/honours/{made.id}", title=honour.title, **told)
+    tell(people.account_of(volunteer.id), kind, now=now, path=f"/me/honours/{made.id}", title=honour.title, **told)
 
 
 def _tell_changed(record_id: int, now: datetime) -> None:

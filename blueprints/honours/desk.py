@@ -87,7 +87,7 @@ def _opened(form: HonourForm) -> ResponseReturnValue:
 def show_honour(honour_id: int) -> ResponseReturnValue:
     honour, number = _honour_or_404(honour_id), min(row_arg("page") or 1, 10_000)
     found, more = queries.nominations_of(honour_id, number)
-    sheets = queries.sheets([one.volunteer_id for one in found], honour, clock.now())
+    sheets = queries.sheets([one.volunteer.goes_on_as for one in found], honour, clock.now())
     kept = queries.kept_sheets([one.id for one in found])
     view: dict[str, Any] = {"nominations": found, "number": number, "more": more, "sheets": sheets, "kept": kept}
     return respond("honours/honour.html", honour=honour, has_shrunk=queries.has_shrunk, now=clock.now(), **view)

@@ -114,7 +114,8 @@ def _facts(ids: list[int], honour: Honour, now: datetime) -> Any:
 
 def sheet_of(nomination: Nomination, now: datetime) -> Sheet:
     """The sheet as it is today."""
-    return sheets([nomination.volunteer_id], nomination.honour, now)[nomination.volunteer_id]
+    person_id = nomination.volunteer.goes_on_as
+    return sheets([person_id], nomination.honour, now)[person_id]
 
 
 def kept_sheets(nomination_ids: Iterable[int]) -> dict[int, Sheet]:

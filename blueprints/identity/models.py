@@ -145,6 +145,11 @@ class Volunteer(Base):
     decision_reason: Mapped[str] = mapped_column(String(200), default="")
     merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("volunteer.id"), index=True)  # guarded: for good
 
+    @property
+    def goes_on_as(self) -> int:
+        """The id of the registration as which this one goes on: its own, or the one that it was merged into."""
+        return self.merged_into_id or self.id
+
     account: Mapped[Account] = relationship(foreign_keys=[account_id], lazy="raise_on_sql")
     division: Mapped[Division | None] = relationship(lazy="raise_on_sql")
     registered_with: Mapped[Organization] = relationship(foreign_keys=[registered_with_id], lazy="raise_on_sql")

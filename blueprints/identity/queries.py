@@ -168,7 +168,7 @@ def person_of(registration: Any) -> ColumnElement[int]:
 
 def person(volunteer_id: int) -> int:
     """The id of the registration as which this one goes on: its own, or the one that it was merged into."""
-    return db.session.get_one(Volunteer, volunteer_id).merged_into_id or volunteer_id
+    return db.session.get_one(Volunteer, volunteer_id).goes_on_as
 
 
 def account_of(volunteer_id: int) -> int:

@@ -32,7 +32,7 @@ from core import audit, clock, pictures, workdays
 from core.actor import Actor, Role
 from core.db import Base, db, lock
 from core.i18n import _
-from core.refusal import Barred, Refusal
+from core.refusal import Barred, Refusal, is_said
 
 LOOKERS = queries.LOOK
 ANSWERERS = (Role.CLERK, Role.CONFIRMER)
@@ -49,7 +49,7 @@ def look_at(flag_id: int, actor: Actor, *, finding: str, now: datetime) -> RiskF
     if people.is_one_of(actor.account_id, queries.involved(flag)):
         sentence = _("You took part in what this is about, so another person looks at it.")
         raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, flag)
-    if not finding:
+    if not is_said(finding):
         raise Refusal(_("Please write what you looked at and what you found."), "finding")
     flag.state, flag.looked_at, flag.looked_by_id, flag.finding = FlagState.LOOKED_AT, now, actor.account_id, finding
     audit.note(
@@ -178,7 +178,7 @@ def answer(request_id: int, words: str, picture: bytes | None, actor: Actor, *, 
         raise Refusal(_("Your role does not cover %(name)s. Ask your office.", name=organization.name))
     if db.session.get_one(SpotCheck, asked.check_id).state is not CheckState.OPEN:
         raise Refusal(_("This spot check is closed, so nothing more can be sent."))
-    if not words and not picture:
+    if not is_said(words) and not picture:
         raise Refusal(_("Please write something, or choose a picture or PDF."), "words")
     made = CheckAnswer(request_id=asked.id, words=words, size=len(picture or b""), picture=picture, at=now)
     made.by_id, made.content_type = actor.account_id, pictures.type_of(picture or b"")
@@ -201,7 +201,7 @@ def find(
     if people.is_one_of(actor.account_id, queries.taking_part([record.id])):
         sentence = _("You took part in this entry, so another person looks at it.")
         raise Barred(sentence, Tried.DISMISS, Bar.INVOLVED, record)
-    if finding is not Finding.OK and not note:
+    if finding is not Finding.OK and not is_said(note):
         raise Refusal(_("Please say what is wrong, or what is missing."), "note")
     item.finding, item.note, item.found_at, item.found_by_id = finding, note, now, actor.account_id
     if finding is Finding.FAULT and minutes is not None:

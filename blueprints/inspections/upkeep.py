@@ -1,7 +1,7 @@
 """The worker looks at what is new since it last looked, a batch at a time, and raises what the rules find."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -27,18 +27,23 @@ KINDS: dict[str, Any] = {"records": ServiceRecord, "accounts": Account, "attempt
 
 def is_due(_now: datetime) -> bool:
     """Whether anything is there that nobody has looked at."""
+    return has_news(KINDS)
+
+
+def has_news(kinds: Mapping[str, Any]) -> bool:
+    """Whether there are rows of one of these kinds behind the last one that was looked at."""
     seen = dict(db.session.execute(select(Lookout.name, Lookout.last_id)).all())
-    newest = select(*(select(func.max(model.id)).scalar_subquery() for model in KINDS.values()))
+    newest = select(*(select(func.max(model.id)).scalar_subquery() for model in kinds.values()))
     last = db.session.execute(newest).one()
-    return any((id or 0) > seen.get(name, 0) for name, id in zip(KINDS, last, strict=True))
+    return any((id or 0) > seen.get(name, 0) for name, id in zip(kinds, last, strict=True))
 
 
 def look(now: datetime) -> int:
     """Look at the next batch of each kind; returns how many flags were raised."""
     limits = organizations.limits()
-    entries = signs.batch(_after("records"), MOST, limits, now)
+    entries = signs.batch(after("records"), MOST, limits, now)
     raised = _raise_all(signs.of_records(entries), now)
-    _seen("records", [row.id for row in entries.rows])
+    seen_up_to("records", [row.id for row in entries.rows])
     asked: dict[str, Callable[[Sequence[int]], Iterable[Sign]]] = {
         "accounts": lambda ids: signs.of_accounts(ids, limits, now),
         "attempts": lambda ids: signs.of_attempts(ids, limits, now),
@@ -46,22 +51,24 @@ def look(now: datetime) -> int:
     for name, ask in asked.items():
         ids = _next_ids(name)
         raised += _raise_all(ask(ids), now) if ids else 0
-        _seen(name, ids)
+        seen_up_to(name, ids)
     return raised
 
 
-def _after(name: str) -> int:
+def after(name: str) -> int:
+    """The id behind which rows of a kind are looked at next."""
     mark = db.session.scalar(select(Lookout.last_id).where(Lookout.name == name)) or 0
     return max(0, mark - AGAIN)
 
 
 def _next_ids(name: str) -> list[int]:
     model = KINDS[name]
-    following = select(model.id).where(model.id > _after(name)).order_by(model.id).limit(MOST)
+    following = select(model.id).where(model.id > after(name)).order_by(model.id).limit(MOST)
     return list(db.session.scalars(following))
 
 
-def _seen(name: str, ids: Sequence[int]) -> None:
+def seen_up_to(name: str, ids: Sequence[int]) -> None:
+    """Remember the last of these as looked at."""
     if not ids:
         return
     mark = db.session.scalar(select(Lookout).where(Lookout.name == name))
@@ -126,7 +133,7 @@ def tell_of_overdue(now: datetime) -> int:
     for account_id, count in sorted(told.items()):
         key = f"overdue:{account_id}:{today}"
         tell(account_id, NoticeKind.RECORD_OVERDUE, now=now, path="/desk/overdue", key=key, count=count)
-    _seen(OVERDUE, [today.toordinal()])
+    seen_up_to(OVERDUE, [today.toordinal()])
     return len(told)
 
 

@@ -29,9 +29,6 @@ from core.refusal import Barred, Refusal, is_said
 
 PROVES = (SlipPurpose.CLAIM, SlipPurpose.PASSWORD)  # slips that show whose an account is
 
-
-unusable = identity.unusable
-
 # --- asking ---------------------------------------------------------------------------------------------------
 
 

@@ -81,12 +81,15 @@ def _which_page(volunteer_id: int, form: NumberForm) -> Response:
 @bp.post("/desk/people/<int:volunteer_id>/merger-lookup")
 @staff(Role.ADMINISTRATOR)
 def look_up(volunteer_id: int) -> ResponseReturnValue:
-    form, id = NumberForm(), _registration_or_404(volunteer_id).id
-    return submitted(form, lambda: _which_page(id, form), lambda: _looked_up(id, form))
+    form = NumberForm()
+    with reading():
+        _registration_or_404(volunteer_id)
+    return submitted(form, lambda: _which_page(volunteer_id, form), lambda: _looked_up(volunteer_id, form))
 
 
 def _looked_up(volunteer_id: int, form: NumberForm) -> ResponseReturnValue:
-    away_id = queries.numbered(form.number.data or "", _reach())
+    with reading():
+        away_id = queries.numbered(form.number.data or "", _reach())
     if away_id is None or away_id == volunteer_id:
         raise Refusal(_("No other registration within your reach has this number. Please check it."), "number")
     return see_other(url_for(".new_merger", volunteer_id=volunteer_id, away=away_id))

@@ -5,6 +5,7 @@ from functools import partial
 from flask import Blueprint, Response, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 
+from blueprints.identity import actions as identity
 from blueprints.identity import queries as people
 from blueprints.identity import tries
 from blueprints.identity.access import actor, volunteer_only
@@ -79,7 +80,7 @@ def _slip_of(form: OwnForm) -> int:
     if not slip_id:
         now = clock.now()
         afterwards(lambda: tries.note(allowed, now=now))
-        raise Refusal(actions.unusable(), "code")
+        raise Refusal(identity.unusable(), "code")
     return slip_id
 
 

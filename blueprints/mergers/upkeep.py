@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
 from blueprints.identity.models import Account, Slip, Volunteer
-from blueprints.inspections.models import Lookout
+from blueprints.inspections import upkeep as inspections
 from blueprints.mergers.models import Likeness, LikeSign
 from blueprints.mergers.queries import GOES_ON
 from core.audit import AuditEntry
 from core.db import db
 
 MOST = 500  # rows of a kind in one round
-AGAIN = 50  # rows before the last one are looked at once more: a lower number may have been committed later
 MOST_ALIKE = 2_000  # pairs of one round
 CHANGES = ("mail address changed", "phone changed", "slip issued")
 KINDS: dict[str, Any] = {"registrations": Volunteer, "changed people": AuditEntry}
@@ -23,20 +22,17 @@ KINDS: dict[str, Any] = {"registrations": Volunteer, "changed people": AuditEntr
 
 def is_due(_now: datetime) -> bool:
     """Whether anything is there that nobody has looked at."""
-    seen = dict(db.session.execute(select(Lookout.name, Lookout.last_id)).all())
-    newest = select(*(select(func.max(model.id)).scalar_subquery() for model in KINDS.values()))
-    last = db.session.execute(newest).one()
-    return any((id or 0) > seen.get(name, 0) for name, id in zip(KINDS, last, strict=True))
+    return inspections.has_news(KINDS)
 
 
 def look(now: datetime) -> int:
     """Look at the next batch of each kind; returns how many pairs were found anew."""
     found = 0
     for name, model in KINDS.items():
-        some = select(model.id).where(model.id > _after(name)).order_by(model.id).limit(MOST)
+        some = select(model.id).where(model.id > inspections.after(name)).order_by(model.id).limit(MOST)
         ids = list(db.session.scalars(some))
         found += _keep(_alike(ids if model is Volunteer else _changed(ids)), now) if ids else 0
-        _seen(name, ids)
+        inspections.seen_up_to(name, ids)
     return found
 
 
@@ -90,22 +86,6 @@ def _keep(pairs: dict[tuple[int, int], set[str]], now: datetime) -> int:
 
 def _likenesses(first_ids: Iterable[int]) -> list[Likeness]:
     return list(db.session.scalars(select(Likeness).where(Likeness.first_id.in_(list(first_ids)))))
-
-
-def _after(name: str) -> int:
-    mark = db.session.scalar(select(Lookout.last_id).where(Lookout.name == name)) or 0
-    return max(0, mark - AGAIN)
-
-
-def _seen(name: str, ids: Sequence[int]) -> None:
-    if not ids:
-        return
-    mark = db.session.scalar(select(Lookout).where(Lookout.name == name))
-    if mark is None:
-        mark = Lookout(name=name, last_id=0)
-        db.session.add(mark)
-    mark.last_id = max(mark.last_id, ids[-1])
-    db.session.flush()
 
 
 # As blueprints/claims/upkeep.py: a question that only reads, and the verb that settles what it found.

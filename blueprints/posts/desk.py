@@ -6,6 +6,7 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from blueprints.identity.access import actor, organization_or_404, staff
+from blueprints.identity.models import ADULT
 from blueprints.organizations.models import Organization
 from blueprints.organizations.queries import place_name
 from blueprints.posts import actions, queries, rules, wording
@@ -73,7 +74,7 @@ def _number(name: str) -> int:
 
 def _start_page(organization: Organization) -> Response:
     """An empty form, or one filled in from a starter."""
-    values = {"division_id": organization.division_id, "min_age": rules.ADULT, "max_age": 70}
+    values = {"division_id": organization.division_id, "min_age": ADULT, "max_age": 70}
     starter = _starter(organization)
     rows = starter.rows(clock.today(clock.now())) if starter else []
     values |= _presets(organization) | (starter.values if starter else {}) | {"shifts": rows}

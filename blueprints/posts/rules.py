@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from blueprints.identity.models import ADULT
 from blueprints.organizations.models import Division
 from blueprints.posts import wording
 from blueprints.posts.models import LONGEST, MOST_PLACES, Hazard, Post, RiskLevel, Shift
 from core.i18n import _, lazy
 from core.refusal import Refusal
 
-ADULT = 18
 OLDEST = 120
 MOST_SHIFTS = 60  # of one form
 MOST_STANDING = 800  # of one post: two a day for a year, and some to spare

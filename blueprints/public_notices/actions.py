@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 from blueprints.identity import actions as identity
 from blueprints.identity import queries as people
 from blueprints.identity.actions import Departure
-from blueprints.identity.models import Leaving, Volunteer
+from blueprints.identity.models import Leaving
 from blueprints.messages.actions import tell
 from blueprints.messages.models import NoticeKind
 from blueprints.organizations import queries as organizations
@@ -48,7 +48,7 @@ def show_to(organization_id: int, seen_by: SeenBy | None, actor: Actor, *, now: 
 def object_to(record_id: int, actor: Actor, *, words: str, now: datetime) -> Objection:
     """Say that an entry on public notice is not true; it waits until the level above has decided."""
     record = _on_notice(record_id, words, now)
-    if record.volunteer_id == actor.volunteer_id:
+    if people.is_theirs(record.volunteer_id, actor.volunteer_id):
         raise Refusal(_("This is your own entry. Say on your record what is wrong with it."))
     if queries.objected_by(actor.account_id, [record_id]):
         raise Refusal(_("You have objected to this already, and you are told how it is decided."))
@@ -137,7 +137,7 @@ def _barred(objection: Objection, record: ServiceRecord, actor: Actor) -> tuple[
         return Bar.NO_ROLE, _("A confirmer decides on this.")
     if objection.by_id == actor.account_id:
         return Bar.INVOLVED, _("You objected yourself, so another person decides.")
-    if record.volunteer_id == actor.volunteer_id:
+    if people.is_theirs(record.volunteer_id, actor.volunteer_id):
         return Bar.OWNER, _("These are your own minutes, so another person decides on them.")
     if _has_part(record, actor):
         return Bar.INVOLVED, _(
@@ -202,7 +202,7 @@ def erase_outsiders(now: datetime) -> int:
 
 
 def _trace(what: str, objection: Objection, record: ServiceRecord, by_id: int | None, now: datetime) -> None:
-    owner = db.session.get_one(Volunteer, record.volunteer_id).account_id
+    owner = people.account_of(record.volunteer_id)
     audit.note(what, objection, actor_id=by_id, now=now, organization_id=record.organization_id, about_id=owner)
 
 
