@@ -1,15 +1,11 @@
 """Two who decide on one dispute at once, in processes of their own with real transactions."""
 
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from flask import g
 from sqlalchemy import func, select
 
-from app import create_app
 from blueprints.disputes import actions, reporting
 from blueprints.disputes.models import Dispute, DisputeKind, DisputeState, Step
 from blueprints.identity.models import Account
@@ -17,33 +13,13 @@ from blueprints.records import actions as records
 from blueprints.records.models import LedgerEntry, RecordState, ServiceRecord
 from core.actor import Role
 from core.db import db, lock
-from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of
-from tests.conftest import ENGLISH
 from tests.disputes.conftest import LATER, disputed, recorded
-from tests.factories import actor_for, make_staff, make_world
+from tests.factories import make_staff, make_world
+from tests.racing import race_of
 
 pytestmark = pytest.mark.commits
-KEPT = ("SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "DATA_KEY", "INSTANCE", "TESTING", "MAIL_URL")
-_app: Any = None
-
-
-def start(config: dict[str, Any]) -> None:
-    """Each process has its own application and its own connections."""
-    global _app  # noqa: PLW0603
-    _app = create_app(**config)
-
-
-def attempt(verb: str, id: int, account_id: int) -> str:
-    with _app.app_context():
-        g.prefs = ENGLISH
-        try:
-            VERBS[verb](id, actor_for(db.session.get_one(Account, account_id)))
-            db.session.commit()
-        except Refusal as refusal:
-            db.session.rollback()
-            return str(refusal)
-        return "done"
+race = race_of(__name__)
 
 
 def confirm_slowly(record_id: int, actor: Any) -> None:
@@ -66,18 +42,6 @@ VERBS: dict[str, Any] = {
     "void": void,
     "not me": lambda id, actor: actions.file(id, DisputeKind.NOT_ME, actor, now=LATER),
 }
-
-
-@pytest.fixture
-def race(app):
-    context = multiprocessing.get_context("spawn")
-    config = {name: app.config[name] for name in KEPT}
-
-    def run(jobs):
-        with ProcessPoolExecutor(len(jobs), context, start, (config,)) as pool:
-            return [job.result() for job in [pool.submit(attempt, *job) for job in jobs]]
-
-    return run
 
 
 def test_one_of_two_deciders_decides_and_the_other_is_told(race):

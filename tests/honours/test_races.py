@@ -1,46 +1,21 @@
 """Two who decide on one nomination at once, in processes of their own with real transactions."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from flask import g
 from sqlalchemy import func, select
 
-from app import create_app
 from blueprints.honours import actions
 from blueprints.honours.models import Nomination, NominationSheet, NominationState
-from blueprints.identity.models import Account
 from core.actor import Role
 from core.db import db
-from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of
-from tests.conftest import ENGLISH
-from tests.factories import actor_for, make_staff, make_world
+from tests.factories import make_staff, make_world
 from tests.honours.conftest import NOW, REASON, approve, mark_of, open_honour, open_office, propose
+from tests.racing import race_of
 
 pytestmark = pytest.mark.commits
-KEPT = ("SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "DATA_KEY", "INSTANCE", "TESTING", "MAIL_URL")
-_app: Any = None
-
-
-def start(config: dict[str, Any]) -> None:
-    """Each process has its own application and its own connections."""
-    global _app  # noqa: PLW0603
-    _app = create_app(**config)
-
-
-def attempt(verb: str, ids: Any, account_id: int) -> str:
-    with _app.app_context():
-        g.prefs = ENGLISH
-        try:
-            VERBS[verb](ids, actor_for(db.session.get_one(Account, account_id)))
-            db.session.commit()
-        except Refusal as refusal:
-            db.session.rollback()
-            return str(refusal)
-        return "done"
+race = race_of(__name__)
 
 
 VERBS: dict[str, Any] = {
@@ -53,21 +28,6 @@ VERBS: dict[str, Any] = {
     "grant": lambda ids, _actor: actions.end_notices(ids[1]),
     "object": lambda ids, actor: actions.object_to(ids[0], actor, words="不属实", now=NOW),
 }
-
-
-@pytest.fixture
-def race(app):
-    context = multiprocessing.get_context("spawn")
-    config = {name: app.config[name] for name in KEPT}
-
-    def run(jobs):
-        db.session.rollback()
-        with ProcessPoolExecutor(len(jobs), context, start, (config,)) as pool:
-            outcomes = [job.result() for job in [pool.submit(attempt, *job) for job in jobs]]
-        db.session.expire_all()
-        return outcomes
-
-    return run
 
 
 @pytest.fixture

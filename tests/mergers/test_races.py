@@ -1,37 +1,25 @@
 """Two who decide on registrations at once, in processes of their own with real transactions."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from flask import g
 from sqlalchemy import func, select
 
-from app import create_app
 from blueprints.claims import actions as claims
-from blueprints.identity.models import Account, Volunteer, VolunteerState
+from blueprints.identity.models import Volunteer, VolunteerState
 from blueprints.mergers import actions
 from blueprints.mergers.models import Merger, MergerState
 from blueprints.records.models import LedgerEntry
 from core.actor import Role
 from core.db import db
-from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of
-from tests.conftest import ENGLISH
-from tests.disputes.test_races import KEPT
-from tests.factories import actor_for, make_post, make_shift, make_staff
+from tests.factories import make_post, make_shift, make_staff
 from tests.mergers.conftest import DAY, LATER, LOOKED, Twins, propose
+from tests.racing import race_of
 from tests.records.test_ledger import total
 
 pytestmark = pytest.mark.commits
-_app: Any = None
-
-
-def start(config: dict[str, Any]) -> None:
-    """Each process has its own application and its own connections."""
-    global _app  # noqa: PLW0603
-    _app = create_app(**config)
+race = race_of(__name__)
 
 
 VERBS: dict[str, Any] = {
@@ -40,36 +28,6 @@ VERBS: dict[str, Any] = {
     "object": lambda id, actor: actions.refuse(id, actor, now=LATER),
     "claim": lambda id, actor: claims.claim(id, actor, now=LATER),
 }
-
-
-def attempt(verb: str, id: int, account_id: int) -> str:
-    with _app.app_context():
-        g.prefs = ENGLISH
-        account = db.session.get_one(Account, account_id)
-        if account.closed_at:
-            return "meanwhile closed"  # nobody is signed in there any more
-        try:
-            VERBS[verb](id, actor_for(account))
-            db.session.commit()
-        except Refusal as refusal:
-            db.session.rollback()
-            return str(refusal)
-        return "done"
-
-
-@pytest.fixture
-def race(app):
-    context = multiprocessing.get_context("spawn")
-    config = {name: app.config[name] for name in KEPT}
-
-    def run(jobs):
-        db.session.rollback()
-        with ProcessPoolExecutor(len(jobs), context, start, (config,)) as pool:
-            outcomes = [job.result() for job in [pool.submit(attempt, *job) for job in jobs]]
-        db.session.expire_all()
-        return outcomes
-
-    return run
 
 
 def test_one_of_those_who_decide_decides_and_the_others_are_told(race, twins: Twins):

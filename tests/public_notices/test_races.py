@@ -1,15 +1,10 @@
 """Two who decide on one objection at once, in processes of their own with real transactions."""
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import pytest
-from flask import g
 from sqlalchemy import select
 
-from app import create_app
-from blueprints.identity.models import Account
 from blueprints.public_notices import actions
 from blueprints.public_notices.models import Objection, ObjectionState
 from blueprints.records import actions as records
@@ -19,39 +14,16 @@ from core.audit import AuditEntry
 from core.db import db
 from core.refusal import Refusal
 from tests.claims.test_claiming import actor_of
-from tests.conftest import ENGLISH
-from tests.factories import actor_for, make_staff, make_world
+from tests.factories import make_staff, make_world
 from tests.public_notices.conftest import NOW, object_to
+from tests.racing import race_of
 from tests.records.test_entering import vouched
 
 pytestmark = pytest.mark.commits
-KEPT = ("SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "DATA_KEY", "INSTANCE", "TESTING", "MAIL_URL")
-_app: Any = None
+race = race_of(__name__)
 
 
-def start(config: dict[str, Any]) -> None:
-    """Each process has its own application and its own connections."""
-    global _app  # noqa: PLW0603
-    _app = create_app(**config)
-
-
-def attempt(verb: str, id: int, account_id: int) -> str:
-    with _app.app_context():
-        g.prefs = ENGLISH
-        try:
-            VERBS[verb](id, account_id)
-            db.session.commit()
-        except Refusal as refusal:
-            db.session.rollback()
-            return str(refusal)
-        return "done"
-
-
-def acting(account_id: int) -> Any:
-    return actor_for(db.session.get_one(Account, account_id))
-
-
-def ended(record_id: int, _account_id: int) -> None:
+def ended(record_id: int, _actor: Any) -> None:
     """What the worker does when the time of the notice is over."""
     over = db.session.get_one(ServiceRecord, record_id).notice_ends_at
     if not records.end_notices(over):
@@ -59,23 +31,11 @@ def ended(record_id: int, _account_id: int) -> None:
 
 
 VERBS: dict[str, Any] = {
-    "uphold": lambda id, who: actions.uphold(id, acting(who), answer="属实", now=NOW),
-    "dismiss": lambda id, who: actions.dismiss(id, acting(who), answer="不属实", now=NOW),
-    "object": lambda id, who: actions.object_to(id, acting(who), words="没有开门", now=NOW),
+    "uphold": lambda id, actor: actions.uphold(id, actor, answer="属实", now=NOW),
+    "dismiss": lambda id, actor: actions.dismiss(id, actor, answer="不属实", now=NOW),
+    "object": lambda id, actor: actions.object_to(id, actor, words="没有开门", now=NOW),
     "end": ended,
 }
-
-
-@pytest.fixture
-def race(app):
-    context = multiprocessing.get_context("spawn")
-    config = {name: app.config[name] for name in KEPT}
-
-    def run(jobs):
-        with ProcessPoolExecutor(len(jobs), context, start, (config,)) as pool:
-            return [job.result() for job in [pool.submit(attempt, *job) for job in jobs]]
-
-    return run
 
 
 def on_notice(world):
