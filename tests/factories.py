@@ -185,7 +185,7 @@ def make_world() -> World:
     station = make_organization("烟雨社区志愿服务站", kinds.STATION, town, YANYU)
     other_county = make_organization("嘉善县志愿服务指导中心", kinds.OFFICE, city, JIASHAN)
     other_station = make_organization("西塘镇志愿服务站", kinds.STATION, other_county, XITANG)
-    people = [make_volunteer(name, station) for name in ("林小满", "周晓航", "沈一诺")]
+    lin, zhou, shen = (make_volunteer(name, station) for name in ("林小满", "周晓航", "沈一诺"))
     roles = [
         (Role.CLERK, station, "陈站长"),
         (Role.CONFIRMER, town, "吴确认"),
@@ -195,4 +195,4 @@ def make_world() -> World:
         (Role.ADMINISTRATOR, other_county, "何主任"),
     ]
     staff = [make_staff(role, organization, name) for role, organization, name in roles]
-    return World(city, county, town, station, other_county, other_station, *people, *staff)
+    return World(city, county, town, station, other_county, other_station, lin, zhou, shen, *staff)
