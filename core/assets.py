@@ -5,7 +5,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,6 @@ LAYERS = [
     ],
     *["elder", "utilities", "print"],
 ]
-# The list is looked at first and by most people: it travels without what only other pages need.
-NOT_ON_THE_LIST = {"table", "post", "roster", "unsent", "typing", "record", "outcome", "confirm", "desk", "progress"}
 SCRIPTS = ("vendor/htmx-4.0.1/htmx.min.js", "vendor/htmx-4.0.1/hx-ptag.min.js", "js/app.js")
 MANIFEST = "manifest.webmanifest"
 WORKER = "service-worker.js"
@@ -70,7 +68,6 @@ class Assets:
         self._urls: dict[str, str] = {}
         self._served: dict[str, Asset] = {}
         self._add("app.css", stylesheet(root))
-        self._add("list.css", stylesheet(root, without=NOT_ON_THE_LIST))
         self._add("app.js", script(root))
         for path in sorted(root.rglob("*")):
             if _travels_alone(name := path.relative_to(root).as_posix()):
@@ -129,9 +126,9 @@ class Assets:
         self._served[WORKER] = Asset(digest, TYPES[".js"], "no-cache", _encoded(body))
 
 
-def stylesheet(root: Path, *, without: Collection[str] = ()) -> bytes:
+def stylesheet(root: Path) -> bytes:
     """All layers in order, laid flat: browsers from before 2022 would drop every rule inside a @layer."""
-    return "".join(_flat(root / "css" / f"{layer}.css") for layer in LAYERS if layer not in without).encode()
+    return "".join(_flat(root / "css" / f"{layer}.css") for layer in LAYERS).encode()
 
 
 def script(root: Path) -> bytes:

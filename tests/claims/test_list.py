@@ -12,8 +12,6 @@ from blueprints.claims.search import MOST, PAGE, Search, read
 from blueprints.identity.models import Skill, VolunteerState
 from blueprints.organizations.models import OrganizationKind
 from blueprints.posts.models import Category, Post, PostState, RiskLevel, ShiftState
-from core.assets import NOT_ON_THE_LIST, stylesheet
-from core.config import ROOT
 from core.db import db
 from core.prefs import COOKIE
 from tests.claims.conftest import SWAP
@@ -128,31 +126,6 @@ def test_a_volunteer_claims_from_the_card_and_reads_the_own_state_on_it(client, 
     assert "Place 1 is yours" in page
     assert "Kept for you until 10:00" in page
     assert f'action="/claims/{offered.id}/acceptance"' in page
-
-
-def classes_of(css):
-    return set(re.findall(r"\.([a-zA-Z][\w-]*)", css))
-
-
-@pytest.mark.parametrize("easy", [False, True], ids=["", "easy view"])
-@pytest.mark.parametrize("query", ["", "q=%E6%B2%A1%E6%9C%89", "county=1"])
-def test_the_sheet_of_the_list_has_all_that_the_list_wears(client, query, easy):
-    """It travels without what only other pages need; whoever puts such a thing on the list has to put it back."""
-    sheets = {name: stylesheet(ROOT / "static", without=without) for name, without in
-              {"all": (), "list": NOT_ON_THE_LIST}.items()}  # fmt: skip
-    missing = classes_of(sheets["all"].decode()) - classes_of(sheets["list"].decode())
-    assert {"roster", "roll-call"} & missing
-    world, worn = make_world(), set()
-    offer(world.station, "在等的", places=1)
-    if easy:
-        client.set_cookie(COOKIE, "zh_Hans.elder.auto")
-    for person in (None, world.lin, world.chen):
-        if person:
-            sign_in(client, person.account_id)
-        page = client.get(f"/?{query}")
-        assert "/assets/list." in page.text
-        worn |= {name for value in re.findall(r'class="([^"]*)"', page.text) for name in value.split()}
-    assert not worn & missing
 
 
 def test_somebody_in_line_reads_the_position(client, station):
